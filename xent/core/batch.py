@@ -1,0 +1,126 @@
+"""One chunk of rows, and what is computed from it once for every metric that asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+
+from xent.core.lazy import np
+from xent.core.precision import floatx
+
+if TYPE_CHECKING:
+    from xent.core.arrays import Array
+    from xent.core.groups import Groups
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_BLOCK_VALUES = 1 << 18
+_BLOCK_ROWS = 1 << 15
+"""A block has at most so many values and rows, so that its arrays stay in the processor's cache while all metrics read them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """Columns of equal length that stand side by side, as a columnar file holds them: a matrix (n, k) that was never assembled."""
+
+    columns: tuple[Array, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.columns[0]), len(self.columns)
+
+    @property
+    def dtype(self) -> Any:
+        return np.result_type(*self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def __getitem__(self, rows: slice) -> Array:
+        """The matrix of some rows as float64, shape (m, k), each column contiguous."""
+        start, stop, _ = rows.indices(len(self))
+        matrix = np.empty((len(self.columns), max(stop - start, 0)), dtype=np.float64)
+        for line, column in zip(matrix, self.columns, strict=True):
+            line[:] = column[start:stop]
+        return matrix.T
+
+    def at(self, rows: Array) -> Stack:
+        """The same columns for the rows where `rows`, a mask of shape (n,), holds."""
+        return Stack(tuple(column[rows] for column in self.columns))
+
+
+class Batch:
+    """One chunk of rows.
+
+    Attributes
+    ----------
+    y_true : (n,) class indices or values, (n, k) distributions or several values, or any shape that a metric says it takes
+    y_pred : (n,) or (n, k) or (n, ..., k); a `Stack` stands for (n, k)
+    sample_weight : any shape that Keras takes beside them, or None
+    groups : the slice of every row; None where nothing is sliced
+    stored : the name of the type the predictions were stored as
+    origin : the number of the source that the rows come from, and of the first of them there
+    """
+
+    __slots__ = ("_derived", "groups", "origin", "sample_weight", "stored", "y_pred", "y_true")
+
+    def __init__(
+        self,
+        y_true: Array | Stack,
+        y_pred: Array | Stack,
+        sample_weight: Array | None = None,
+        groups: Groups | None = None,
+        stored: str | None = None,
+        origin: tuple[int, int] = (0, 0),
+    ) -> None:
+        # Kernels only ever see blocks, which `blocks` has made arrays of.
+        self.y_true = cast("Array", y_true)
+        self.y_pred = cast("Array", y_pred)
+        self.sample_weight = sample_weight
+        self.groups = groups
+        self.origin = origin
+        self.stored = stored or (y_pred.dtype.name if y_pred.dtype.kind == "f" else floatx())
+        self._derived: dict[Hashable, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.y_pred)
+
+    def derive(self, function: Callable[Concatenate[Batch, _P], _T], *args: _P.args, **options: _P.kwargs) -> _T:
+        """`function(self, *args, **options)`, computed on first use and shared from then on."""
+        key = (function, args, tuple(options.items()))
+        if key not in self._derived:
+            self._derived[key] = function(self, *args, **options)
+        return cast("_T", self._derived[key])
+
+    def replaced(self, y_true: Array, y_pred: Array) -> Batch:
+        """The same rows seen in another way: other labels and predictions, the same weights and slices."""
+        return Batch(y_true, y_pred, self.sample_weight, self.groups, self.stored, self.origin)
+
+    def at(self, rows: Array) -> Batch:
+        """The rows where `rows`, a mask of shape (n,), holds."""
+        pick = [side.at(rows) if isinstance(side, Stack) else side[rows] for side in (self.y_true, self.y_pred)]
+        return Batch(
+            *pick,
+            None if self.sample_weight is None else self.sample_weight[rows],
+            None if self.groups is None else self.groups.at(rows),
+            self.stored,
+        )
+
+    def blocks(self) -> Iterator[Batch]:
+        """The rows in pieces that fit the cache."""
+        width = max(1, int(np.prod(self.y_pred.shape[1:])))
+        size = max(1, min(_BLOCK_ROWS, _BLOCK_VALUES // width))
+        for start in range(0, len(self), size):
+            rows = slice(start, start + size)
+            weight = self.sample_weight
+            source, first = self.origin
+            yield Batch(
+                self.y_true[rows],
+                self.y_pred[rows],
+                None if weight is None else weight[rows],
+                None if self.groups is None else self.groups.at(rows),
+                self.stored,
+                (source, first + start),
+            )

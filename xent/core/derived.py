@@ -1,0 +1,140 @@
+"""Arrays that several metrics need from a block, each computed once (`batch.derive(function)`).
+
+Class scores stand on the last axis of `y_pred`; labels are class indices where `y_true` has one axis fewer, else distributions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xent.core.arrays import put_class, sum_classes, take_class
+from xent.core.conventions import convention
+from xent.core.errors import DomainError
+from xent.core.lazy import np
+from xent.core.precision import as_float
+
+if TYPE_CHECKING:
+    from xent.core.arrays import Array
+    from xent.core.batch import Batch
+
+
+def predictions(batch: Batch) -> Array:
+    """`y_pred` in the floating-point type in force."""
+    return as_float(batch.y_pred)
+
+
+def labels(batch: Batch) -> Array:
+    """`y_true` in the floating-point type in force."""
+    return as_float(batch.y_true)
+
+
+def has_index_labels(batch: Batch) -> bool:
+    """Whether `y_true` holds class indices rather than distributions over the classes."""
+    return batch.y_true.ndim == batch.y_pred.ndim - 1
+
+
+def true_class(batch: Batch) -> Array:
+    """Class indices as integers, checked to be whole and in range.
+
+    Raises
+    ------
+    DomainError
+        A label is not an integer from 0 to k - 1.
+    """
+    raw, classes = batch.y_true, batch.y_pred.shape[-1]
+    if raw.dtype == np.intp:
+        index = raw
+    elif raw.dtype.kind in "iub":
+        index = raw.astype(np.intp)
+    else:
+        with np.errstate(invalid="ignore"):
+            index = raw.astype(np.intp)
+        _refuse(raw, index != raw, classes)
+    if index.size and not (0 <= np.minimum.reduce(index, axis=None) and np.maximum.reduce(index, axis=None) < classes):
+        _refuse(raw, (index < 0) | (index >= classes), classes)
+    return index
+
+
+def _refuse(raw: Array, bad: Array, classes: int) -> None:
+    if bad.any():
+        place = int(np.argmax(bad))
+        row, column = divmod(place, max(1, bad.size // len(bad)))
+        raise DomainError(
+            f"label {raw.reshape(-1)[place].item()!r} is not a class index from 0 to {classes - 1}", role="y_true", row=row, column=column
+        )
+
+
+def true_score(batch: Batch) -> Array:
+    """The score of the true class of every row."""
+    return as_float(take_class(batch.y_pred, batch.derive(true_class)))
+
+
+def probability_sums(batch: Batch) -> Array:
+    """The sum of the probabilities of every row."""
+    return sum_classes(batch.derive(predictions) if batch.y_pred.dtype.kind != "f" else batch.y_pred).astype(as_float(0.0).dtype, copy=False)
+
+
+def largest_score(batch: Batch) -> Array:
+    """The largest score of every row."""
+    return as_float(np.maximum.reduce(batch.y_pred, axis=-1))
+
+
+def log_of_sum(batch: Batch) -> Array:
+    """ln Σ exp(x - max x) of every row: with `largest_score`, what softmax divides by."""
+    shifted = batch.derive(predictions) - batch.derive(largest_score)[..., None]
+    return np.log(sum_classes(np.exp(shifted, out=shifted)))
+
+
+def true_log_probability(batch: Batch, from_logits: bool, convention_name: str) -> Array:
+    """The logarithm of the probability of the true class of every row; the only logarithm that index labels need."""
+    score = batch.derive(true_score)
+    if from_logits:
+        return (score - batch.derive(largest_score)) - batch.derive(log_of_sum)
+    return log_probability(batch, score, batch.derive(probability_sums), convention_name)
+
+
+def log_probabilities(batch: Batch, from_logits: bool, convention_name: str) -> Array:
+    """The logarithms of the probabilities of all classes, shape of `y_pred`."""
+    scores = batch.derive(predictions)
+    if from_logits:
+        shifted = scores - batch.derive(largest_score)[..., None]
+        shifted -= batch.derive(log_of_sum)[..., None]
+        return shifted
+    return log_probability(batch, scores, batch.derive(probability_sums)[..., None], convention_name)
+
+
+def log_probability(batch: Batch, p: Array, sums: Array, convention_name: str) -> Array:
+    """ln p after what the convention does to it; `sums` are those of the rows."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(treated(batch, p, sums, convention_name))
+
+
+def treated(batch: Batch, p: Array, sums: Array, convention_name: str) -> Array:
+    """Probabilities after what the convention does to them."""
+    rules = convention(convention_name)
+    if rules.renormalises:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            p = p / sums
+    epsilon = rules.epsilon(batch.stored)
+    return p if epsilon is None else clip(p, epsilon)
+
+
+def clip(p: Array, epsilon: float) -> Array:
+    """`p` moved into [epsilon, 1 - epsilon]. (Two ufuncs with one buffer; `numpy.clip` checks more and costs more.)"""
+    # A Python float keeps the array's type, so float32 sees its own 1 - epsilon.
+    clipped = np.maximum(p, epsilon)
+    return np.minimum(clipped, p.dtype.type(1) - p.dtype.type(epsilon), out=clipped if clipped.ndim else None)
+
+
+def softmax(batch: Batch) -> Array:
+    """Probabilities from logits, by subtracting the largest first."""
+    return np.exp(batch.derive(log_probabilities, True, "exact"))
+
+
+def one_hot_or_dense(batch: Batch) -> Array:
+    """Labels as distributions, shape of `y_pred`; only for what cannot be computed from the index."""
+    if not batch.derive(has_index_labels):
+        return batch.derive(labels)
+    dense = np.zeros(batch.y_pred.shape, dtype=as_float(0.0).dtype)
+    put_class(dense, batch.derive(true_class), np.ones(batch.y_true.shape))
+    return dense

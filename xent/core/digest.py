@@ -1,0 +1,107 @@
+"""A fingerprint of the labels and weights that a number was measured on.
+
+Rows are hashed one by one and the hashes added, so the order of rows, the chunks and the files make no difference. Predictions are
+left out on purpose: two models measured on the same rows have the same fingerprint, and only then may they be compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from xent.core.lazy import np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from xent.core.arrays import Array
+    from xent.core.batch import Batch
+
+    Hashes = npt.NDArray[np.uint64]
+
+_ODD = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+_MASK = 2**64 - 1
+
+
+def digest_of(batch: Batch, classes: Sequence[str] | None = None) -> tuple[int, int]:
+    """Two sums of row hashes modulo 2**64, which add up over batches.
+
+    Where `classes` names the classes that index labels stand for, the names are hashed: a file that holds names and one that holds
+    indices are the same data.
+    """
+    y_true, weight = batch.y_true, batch.sample_weight
+    if weight is None and y_true.ndim == 1 and y_true.dtype.kind in "iub" and y_true.size and 0 <= y_true.min() and y_true.max() < 2**16:
+        # Without weights all rows of one label have one hash, so counting labels is enough.
+        counts = np.bincount(y_true.astype(np.intp, copy=False))
+        hashes = _finish(_label_hashes(np.arange(len(counts)), classes), None)
+        times = counts.astype(np.uint64)
+        return _total(hashes * times), _total(hashes * hashes * times)
+    hashes = _finish(_label_hashes(y_true, classes), weight)
+    return _total(hashes), _total(hashes * hashes)
+
+
+def add(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """The digest of the rows of both."""
+    return (one[0] + other[0]) & _MASK, (one[1] + other[1]) & _MASK
+
+
+def text(digest: tuple[int, int]) -> str:
+    """The digest as it stands in results: 32 hexadecimal digits.
+
+    >>> text((1, 2))
+    '00000000000000010000000000000002'
+    """
+    return f"{digest[0]:016x}{digest[1]:016x}"
+
+
+def _total(hashes: Hashes) -> int:
+    return int(np.add.reduce(hashes)) if len(hashes) else 0
+
+
+def _label_hashes(y_true: Array, classes: Sequence[str] | None) -> Hashes:
+    if y_true.ndim > 1:
+        return _hashes_of_rows(y_true.reshape(len(y_true), -1), classes)
+    if classes is not None and y_true.dtype.kind in "iub" and y_true.size and 0 <= y_true.min() and y_true.max() < len(classes):
+        return _hashes_of_names(tuple(classes))[y_true.astype(np.intp, copy=False)]
+    return _hashes_of_numbers(y_true)
+
+
+def _hashes_of_numbers(values: Array) -> Hashes:
+    # Adding 0.0 makes one zero of the two.
+    return (values.astype(np.float64) + 0.0).view(np.uint64) * np.uint64(_ODD[0])
+
+
+def _hashes_of_rows(y_true: Array, classes: Sequence[str] | None) -> Hashes:
+    """One-hot rows are the class they name; all others are the sum of the hashes of their values, each turned by its place."""
+    places = np.arange(1, y_true.shape[1] + 1, dtype=np.uint64) * np.uint64(_ODD[1])
+    mixed = _hashes_of_numbers(y_true) ^ places
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(_ODD[2])
+    hashes = np.add.reduce(mixed, axis=1)
+    one_hot = (np.count_nonzero(y_true, axis=1) == 1) & (y_true.max(axis=1) == 1)
+    if y_true.shape[1] > 1 and one_hot.any():
+        hashes[one_hot] = _label_hashes(y_true[one_hot].argmax(axis=1), classes)
+    return hashes
+
+
+def _hashes_of_names(classes: tuple[str, ...]) -> Hashes:
+    return np.array([_hash_of_name(name) for name in classes], dtype=np.uint64)
+
+
+def _hash_of_name(name: str) -> int:
+    try:
+        number = float(int(name))
+    except ValueError:
+        return int.from_bytes(hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest(), "little")
+    return int(_hashes_of_numbers(np.array([number]))[0])
+
+
+def _finish(hashes: Hashes, weight: Array | None) -> Hashes:
+    """Mixes in the weights, of which none means 1 for all."""
+    ones = int(np.float64(1.0).view(np.uint64)) * _ODD[1] & _MASK
+    hashes = hashes + (np.uint64(ones) if weight is None else weight.astype(np.float64).view(np.uint64) * np.uint64(_ODD[1]))
+    hashes ^= hashes >> np.uint64(32)
+    hashes *= np.uint64(_ODD[2])
+    hashes ^= hashes >> np.uint64(29)
+    return hashes

@@ -1,0 +1,40 @@
+"""Rows sorted into slices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xent.core.lazy import np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """The slice of every row: `codes`, shape (n,), in `range(count)`.
+
+    Reductions run over the codes with `numpy.bincount`, in one pass whatever the number of slices.
+    """
+
+    codes: npt.NDArray[np.intp]
+    count: int
+
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """The number of rows of each group, shape (count,)."""
+        return np.bincount(self.codes, minlength=self.count).astype(np.int64)
+
+    def count_where(self, found: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """The number of rows of each group for which `found`, shape (n,), holds."""
+        return np.bincount(self.codes[found], minlength=self.count).astype(np.int64)
+
+    def largest(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The largest of `values`, shape (n,), in each group; 0 for an empty group."""
+        result = np.zeros(self.count)
+        np.maximum.at(result, self.codes, values)
+        return result
+
+    def at(self, rows: slice | npt.NDArray[Any]) -> Groups:
+        """The same slices for some of the rows."""
+        return Groups(self.codes[rows], self.count)

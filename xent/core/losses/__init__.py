@@ -1,0 +1,1 @@
+"""Per-sample loss functions and the loss classes over them, one family a file."""

@@ -1,0 +1,97 @@
+"""From values of any shape and weights of any shape that Keras takes to one numerator and one denominator a row.
+
+This is the arithmetic of `keras.metrics.Mean.update_state`, which every mean-type metric goes through: weights of fewer axes than the
+values meet values averaged over the surplus axes; then value times weight and the weight itself are averaged over all axes but the
+first. Every row counts equally, however many elements it has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xent.core.arrays import align, mean_classes
+from xent.core.batch import Batch
+from xent.core.errors import DataError
+from xent.core.exact import ExactSum
+from xent.core.lazy import np
+from xent.core.precision import as_float
+from xent.core.states import WeightedSum
+
+if TYPE_CHECKING:
+    from xent.core.arrays import Array
+
+
+def weighted_sum(batch: Batch, values: Array, mask: Array | None = None) -> WeightedSum:
+    """The state that `values`, with one or more elements for every row of the batch, add up to.
+
+    Values where `mask`, shape of `values`, is False have weight 0, and rows where it is nowhere True are not counted.
+    """
+    groups = batch.groups
+    if mask is not None:
+        weight = as_float(1.0) if batch.sample_weight is None else as_float(batch.sample_weight)
+        numerators, denominators = rows_of(values, _spread(weight, values) * mask)
+        kept = mask.reshape(len(mask), -1).any(axis=1)
+        count = np.array([np.count_nonzero(kept)]) if groups is None else groups.count_where(kept)
+        return WeightedSum(ExactSum.of(numerators, groups), ExactSum.of(denominators, groups), count)
+    if batch.sample_weight is None:
+        total = ExactSum.of(mean_of_rows(values), groups)
+        count = batch.derive(row_counts)
+        return WeightedSum(total, ExactSum.of_integers(count), count)
+    if batch.sample_weight.ndim == 1 and values.ndim == 1:
+        # The common case: every metric of the block shares the exact sum of the weights.
+        return WeightedSum(ExactSum.of(values * batch.sample_weight, groups), batch.derive(total_weight), batch.derive(row_counts))
+    numerators, denominators = rows_of(values, batch.sample_weight)
+    return WeightedSum(ExactSum.of(numerators, groups), ExactSum.of(denominators, groups), batch.derive(row_counts))
+
+
+def row_counts(batch: Batch) -> Array:
+    """The number of rows of every group."""
+    return np.array([len(batch)], dtype=np.int64) if batch.groups is None else batch.groups.sizes()
+
+
+def total_weight(batch: Batch) -> ExactSum:
+    """The exact sum of one weight a row."""
+    return ExactSum.of(batch.sample_weight, batch.groups)  # type: ignore[arg-type]  # Only asked for where there are weights.
+
+
+def mean_of_rows(values: Array) -> Array:
+    """The mean over all axes but the first, shape (n,)."""
+    return values if values.ndim == 1 else mean_classes(values.reshape(len(values), -1))
+
+
+def _spread(weight: Array, values: Array) -> Array:
+    """Weights of the shape of the values: those of fewer axes hold for all of the surplus ones."""
+    if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    return np.broadcast_to(weight.reshape(weight.shape + (1,) * (values.ndim - weight.ndim)), values.shape)
+
+
+def rows_of(values: Array, sample_weight: Any) -> tuple[Array, Array]:
+    """The numerator and the denominator of every row, shapes (n,).
+
+    A scalar weight is the weight of every row. (Keras counts the whole batch as one row of that weight, so that its mean depends on
+    how the rows were batched.)
+
+    Raises
+    ------
+    DataError
+        The weights cannot be broadcast to the values.
+
+    >>> numerator, denominator = rows_of(np.array([[1.0, 3.0], [5.0, 7.0]]), np.array([1.0, 0.5]))
+    >>> numerator.tolist(), denominator.tolist()
+    ([2.0, 3.0], [1.0, 0.5])
+    """
+    weight = as_float(sample_weight)
+    if weight.ndim == 0:
+        weight = np.full(len(values), weight)
+    shapes = f"values of shape {values.shape} and weights of shape {weight.shape}"
+    values, weight = align(values, weight)
+    if weight.ndim > values.ndim:
+        raise DataError(f"sample_weight cannot be broadcast: {shapes}")
+    if weight.ndim < values.ndim:
+        values = mean_classes(values.reshape(*values.shape[: weight.ndim], -1))
+    try:
+        weight = np.broadcast_to(weight, values.shape)
+    except ValueError:
+        raise DataError(f"sample_weight cannot be broadcast: {shapes}") from None
+    return mean_of_rows(values * weight), mean_of_rows(np.ascontiguousarray(weight))

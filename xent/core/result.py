@@ -1,0 +1,78 @@
+"""What an evaluation found: plain, frozen values, made before any format is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SCHEMA_VERSION = 1
+
+Verdict = Literal["pass", "fail", "inconclusive", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """What a convention did to the predictions behind one value; see `xent.core.states.Health`.
+
+    `exact_value` is the value under the convention "exact", where there is one.
+    """
+
+    clipped: int
+    renormalised: int
+    max_sum_error: float
+    exact_value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A confidence interval and how it was made."""
+
+    level: float
+    low: float
+    high: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricResult:
+    """One value: of one metric, for all rows or for one slice."""
+
+    name: str
+    value: Any
+    params: Mapping[str, Any]
+    count: int
+    direction: str
+    signature: str
+    label: str | None = None
+    ci: Interval | None = None
+    standard_error: float | None = None
+    health: HealthReport | None = None
+    slice: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataReport:
+    """What was read: the sources, the rows, which column was what, and a fingerprint of labels and weights."""
+
+    sources: tuple[str, ...]
+    rows: int
+    rows_dropped: int
+    weight_sum: float
+    classes: int | None
+    columns: Mapping[str, Any]
+    digest: str
+    class_names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The whole of an evaluation."""
+
+    xent: str
+    data: DataReport
+    metrics: tuple[MetricResult, ...]
+    slices: tuple[MetricResult, ...] = ()
+    gates: tuple[Mapping[str, Any], ...] = ()
+    verdict: Verdict = "none"
+    schema_version: int = field(default=SCHEMA_VERSION)

@@ -1,0 +1,93 @@
+"""What a metric remembers: named arrays with a leading group axis, one entry a slice.
+
+Every state is a value. `merge` makes a new one, is associative and commutative, and a state lifted from no rows is its neutral
+element; so reading in chunks, in threads, in shards and resuming a run are one operation. `to_json` gives plain values and
+`from_json` takes them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from xent.core.errors import DataError
+from xent.core.exact import ExactSum
+from xent.core.lazy import np
+
+if TYPE_CHECKING:
+    from xent.core.arrays import Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """A record of `ExactSum`s and arrays, merged field by field: added, unless `largest` names the field."""
+
+    largest: ClassVar[frozenset[str]] = frozenset()
+
+    def merge(self, other: Self) -> Self:
+        """The state that one pass over the rows of both would have made."""
+        if type(self) is not type(other):
+            raise DataError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
+        merged = {}
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            if np.shape(mine) != np.shape(theirs):
+                raise DataError(f"cannot merge states of unlike shapes: {field.name} has {np.shape(mine)} and {np.shape(theirs)}")
+            merged[field.name] = np.maximum(mine, theirs) if field.name in self.largest else mine + theirs
+        return type(self)(**merged)
+
+    def take(self, group: int) -> Self:
+        """The state of one group alone, as a state of one group."""
+        picked = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            picked[field.name] = value.take(group) if isinstance(value, ExactSum) else value[group : group + 1]
+        return type(self)(**picked)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: lists, numbers and decimal strings."""
+        plain: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            plain[field.name] = value.to_json() if isinstance(value, ExactSum) else {"dtype": value.dtype.name, "values": value.tolist()}
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Self:
+        """The state that `to_json` wrote."""
+        return cls(**{field.name: _field_from_json(plain[field.name]) for field in fields(cls)})
+
+
+def _field_from_json(plain: Mapping[str, Any]) -> ExactSum | Array:
+    if "units" in plain:
+        return ExactSum.from_json(plain)
+    return np.array(plain["values"], dtype=plain["dtype"])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightedSum(State):
+    """The state of every mean: the exact sum of value times weight, the exact sum of the weights, and the number of rows."""
+
+    total: ExactSum
+    weight: ExactSum
+    count: Array
+
+    def mean(self) -> Array:
+        """total / weight for every group, rounded once; NaN where there is no weight."""
+        return self.total / self.weight
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Health(State):
+    """What a convention did to the probabilities of the rows, unasked.
+
+    `clipped` counts the rows in which the clip changed a probability that enters the value, `renormalised` those whose probabilities
+    did not sum to exactly 1, and `max_sum_error` is the largest distance of such a sum from 1.
+    """
+
+    largest = frozenset({"max_sum_error"})
+
+    clipped: Array
+    renormalised: Array
+    max_sum_error: Array

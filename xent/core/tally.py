@@ -1,0 +1,239 @@
+"""The accumulator of a run: every metric, every slice, and what was seen on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from xent.core import digest
+from xent.core.errors import DomainError, UsageError
+from xent.core.exact import ExactSum
+from xent.core.lazy import np
+from xent.core.reduction import row_counts, total_weight
+from xent.core.result import HealthReport, MetricResult
+from xent.core.states import Health, State, WeightedSum
+from xent.core.views import VIEWS, check_weights, extremes
+
+if TYPE_CHECKING:
+    from xent.core.arrays import Array
+    from xent.core.batch import Batch
+    from xent.core.metric import Lift, Metric
+
+NanPolicy = Literal["error", "skip", "propagate"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a value stands: the number of its source, its row there, the role of its column and the place among the columns of it."""
+
+    source: int
+    row: int
+    role: str
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """One state that a metric needs: a view of the rows and what is lifted from it. Metrics with equal needs share the state."""
+
+    inputs: str
+    from_logits: bool
+    lift: Lift
+
+
+@dataclass(slots=True)
+class Tally:
+    """Accumulates metrics over batches; tallies of parts of the data merge to the tally of all of it, to the bit.
+
+    Parameters
+    ----------
+    metrics : the metrics, in the order in which results are wanted
+    groups : the number of slices
+    nan : rows with a missing label, prediction or weight are dropped ("skip"), dropped and remembered as a fault that `missing` tells
+        ("error"), or counted like all others ("propagate")
+    classes : the names that index labels stand for, if they have names
+
+    >>> from xent.core.batch import Batch
+    >>> from xent.core.table import row_of
+    >>> tally = Tally([row_of("binary_crossentropy").cls()])
+    >>> tally.update(Batch(np.array([1, 0]), np.array([0.5, 0.5])))
+    >>> round(tally.results()[0].value, 4)
+    0.6931
+    """
+
+    metrics: Sequence[Metric]
+    groups: int = 1
+    nan: NanPolicy = "error"
+    classes: tuple[str, ...] | None = None
+    rows: int = 0
+    rows_dropped: int = 0
+    missing: Place | None = None
+    counts: Array = field(init=False)
+    weights: ExactSum = field(init=False)
+    digest: tuple[int, int] = (0, 0)
+    states: dict[_Need, State] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.counts = np.zeros(self.groups, dtype=np.int64)
+        self.weights = ExactSum.zero(self.groups)
+
+    def update(self, batch: Batch) -> None:
+        """Adds the rows of a batch.
+
+        Raises
+        ------
+        DataError
+            A metric cannot use them. A `DomainError` then carries the place of the first value that is outside its domain.
+        """
+        for block in batch.blocks():
+            self.rows += len(block)
+            kept = self._without_missing(block)
+            try:
+                self._lift(kept)
+            except DomainError as error:
+                # The error counts rows in what is left of the block; find the row among all of them again.
+                error.source, first = block.origin
+                rows = np.arange(len(block)) if kept is block else np.flatnonzero(~_missing_rows(block))
+                error.row = first + int(rows[error.row])
+                raise
+
+    def _lift(self, block: Batch) -> None:
+        if not len(block):
+            return
+        block.derive(check_weights)
+        for need in self.needs():
+            state = need.lift(block.derive(VIEWS[need.inputs], need.from_logits))
+            seen = self.states.get(need)
+            self.states[need] = state if seen is None else seen.merge(state)
+        self.counts = self.counts + block.derive(row_counts)
+        self.weights = self.weights + (
+            ExactSum.of_integers(block.derive(row_counts)) if block.sample_weight is None else block.derive(total_weight)
+        )
+        self.digest = digest.add(self.digest, digest.digest_of(block, self.classes))
+
+    def needs(self) -> list[_Need]:
+        """The states to keep, each once."""
+        needs: dict[_Need, None] = {}
+        for metric in self.metrics:
+            for lift in (metric.lift, metric.health_lift(), metric.exact_lift()):
+                if lift is not None:
+                    needs[_need(metric, lift)] = None
+        return list(needs)
+
+    def _without_missing(self, block: Batch) -> Batch:
+        if self.nan == "propagate" or not _has_missing(block):
+            return block
+        gone = _missing_rows(block)
+        self.rows_dropped += int(np.count_nonzero(gone))
+        if self.nan == "error":
+            place = _first_missing(block, int(np.argmax(gone)))
+            self.missing = place if self.missing is None else min(self.missing, place)
+        return block.at(~gone)
+
+    def merge(self, other: Tally) -> None:
+        """Adds the rows that another tally of the same metrics has seen."""
+        if [metric.get_config() for metric in self.metrics] != [metric.get_config() for metric in other.metrics] or (
+            self.groups,
+            self.nan,
+            self.classes,
+        ) != (other.groups, other.nan, other.classes):
+            raise UsageError("cannot merge tallies of other metrics or options")
+        self.rows += other.rows
+        self.rows_dropped += other.rows_dropped
+        places = [place for place in (self.missing, other.missing) if place is not None]
+        self.missing = min(places, default=None)
+        self.counts = self.counts + other.counts
+        self.weights = self.weights + other.weights
+        self.digest = digest.add(self.digest, other.digest)
+        for need, state in other.states.items():
+            seen = self.states.get(need)
+            self.states[need] = state if seen is None else seen.merge(state)
+
+    def results(self, group: int = 0) -> list[MetricResult]:
+        """The value of every metric for one slice, in the order of `metrics`."""
+        return [self._result(metric, group) for metric in self.metrics]
+
+    def _result(self, metric: Metric, group: int) -> MetricResult:
+        state = self._state(metric, metric.lift)
+        value = math.nan if state is None else _plain(metric.finish(state)[group])
+        return MetricResult(
+            name=metric.row.name,
+            label=metric.name if metric.name != metric.row.name else None,
+            value=value,
+            params=metric.parameters(),
+            count=int(state.count[group]) if isinstance(state, WeightedSum) else int(self.counts[group]),
+            direction=metric.row.direction,
+            signature=signature(metric),
+            health=self._health(metric, group),
+        )
+
+    def _health(self, metric: Metric, group: int) -> HealthReport | None:
+        health = self._state(metric, metric.health_lift())
+        exact = self._state(metric, metric.exact_lift())
+        if not isinstance(health, Health):
+            return None
+        return HealthReport(
+            clipped=int(health.clipped[group]),
+            renormalised=int(health.renormalised[group]),
+            max_sum_error=float(health.max_sum_error[group]),
+            exact_value=None if exact is None else _plain(metric.finish(exact)[group]),
+        )
+
+    def _state(self, metric: Metric, lift: Lift | None) -> State | None:
+        return None if lift is None else self.states.get(_need(metric, lift))
+
+
+def signature(metric: Metric) -> str:
+    """What a value means, as text: the metric and every parameter. Values of other signatures are not comparable.
+
+    >>> from xent.core.table import row_of
+    >>> signature(row_of("binary_crossentropy").cls(from_logits=True))
+    'binary_crossentropy|convention:keras|from_logits:true|label_smoothing:0'
+    """
+    parameters = sorted(metric.parameters().items())
+    return "|".join([metric.row.name, *(f"{key}:{_text(value)}" for key, value in parameters)])
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).replace("|", "/")
+
+
+def _need(metric: Metric, lift: Lift) -> _Need:
+    return _Need(metric.row.inputs, metric.from_logits, lift)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist()
+
+
+def _has_missing(block: Batch) -> bool:
+    """Whether a label, prediction or weight is NaN; the predictions' extremes are wanted anyway, and NaN shows in them."""
+    if math.isnan(block.derive(extremes)[0]):
+        return True
+    others = (block.y_true, block.sample_weight)
+    return any(values is not None and values.dtype.kind == "f" and bool(np.isnan(values).any()) for values in others)
+
+
+def _missing_rows(block: Batch) -> Array:
+    gone = np.zeros(len(block), dtype=bool)
+    for values in (block.y_true, block.y_pred, block.sample_weight):
+        if values is not None and values.dtype.kind == "f":
+            gone |= np.isnan(values).reshape(len(block), -1).any(axis=1)
+    return gone
+
+
+def _first_missing(block: Batch, row: int) -> Place:
+    source, first = block.origin
+    for role in ("y_true", "y_pred", "sample_weight"):
+        values = getattr(block, role)
+        if values is not None and values.dtype.kind == "f":
+            found = np.isnan(values[row]).reshape(-1)
+            if found.any():
+                return Place(source, first + row, role, int(np.argmax(found)))
+    raise AssertionError("the row has a missing value")
