@@ -62,9 +62,10 @@ class Batch:
     groups : the slice of every row; None where nothing is sliced
     stored : the name of the type the predictions were stored as
     origin : the number of the source that the rows come from, and of the first of them there
+    row_numbers : the numbers of the rows counted from `origin`, where some between them were left out
     """
 
-    __slots__ = ("_derived", "groups", "origin", "sample_weight", "stored", "y_pred", "y_true")
+    __slots__ = ("_derived", "groups", "origin", "row_numbers", "sample_weight", "stored", "y_pred", "y_true")
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class Batch:
         groups: Groups | None = None,
         stored: str | None = None,
         origin: tuple[int, int] = (0, 0),
+        row_numbers: Array | None = None,
     ) -> None:
         # Kernels only ever see blocks, which `blocks` has made arrays of.
         self.y_true = cast("Array", y_true)
@@ -81,6 +83,7 @@ class Batch:
         self.sample_weight = sample_weight
         self.groups = groups
         self.origin = origin
+        self.row_numbers = row_numbers
         self.stored = stored or (y_pred.dtype.name if y_pred.dtype.kind == "f" else floatx())
         self._derived: dict[Hashable, Any] = {}
 
@@ -96,7 +99,7 @@ class Batch:
 
     def replaced(self, y_true: Array, y_pred: Array) -> Batch:
         """The same rows seen in another way: other labels and predictions, the same weights and slices."""
-        return Batch(y_true, y_pred, self.sample_weight, self.groups, self.stored, self.origin)
+        return Batch(y_true, y_pred, self.sample_weight, self.groups, self.stored, self.origin, self.row_numbers)
 
     def at(self, rows: Array) -> Batch:
         """The rows where `rows`, a mask of shape (n,), holds."""
@@ -106,21 +109,29 @@ class Batch:
             None if self.sample_weight is None else self.sample_weight[rows],
             None if self.groups is None else self.groups.at(rows),
             self.stored,
+            self.origin,
+            np.flatnonzero(rows) if self.row_numbers is None else self.row_numbers[rows],
         )
+
+    def place(self, row: int) -> tuple[int, int]:
+        """The number of the source of a row, and of the row there."""
+        source, first = self.origin
+        return source, first + (row if self.row_numbers is None else int(self.row_numbers[row]))
 
     def blocks(self) -> Iterator[Batch]:
         """The rows in pieces that fit the cache."""
         width = max(1, int(np.prod(self.y_pred.shape[1:])))
         size = max(1, min(_BLOCK_ROWS, _BLOCK_VALUES // width))
+        source, first = self.origin
         for start in range(0, len(self), size):
             rows = slice(start, start + size)
-            weight = self.sample_weight
-            source, first = self.origin
+            numbers = self.row_numbers
             yield Batch(
                 self.y_true[rows],
                 self.y_pred[rows],
-                None if weight is None else weight[rows],
+                None if self.sample_weight is None else self.sample_weight[rows],
                 None if self.groups is None else self.groups.at(rows),
                 self.stored,
-                (source, first + start),
+                (source, first + start) if numbers is None else self.origin,
+                None if numbers is None else numbers[rows],
             )

@@ -71,7 +71,9 @@ def true_score(batch: Batch) -> Array:
 
 def probability_sums(batch: Batch) -> Array:
     """The sum of the probabilities of every row."""
-    return sum_classes(batch.derive(predictions) if batch.y_pred.dtype.kind != "f" else batch.y_pred).astype(as_float(0.0).dtype, copy=False)
+    return sum_classes(batch.derive(predictions) if batch.y_pred.dtype.kind != "f" else batch.y_pred).astype(
+        as_float(0.0).dtype, copy=False
+    )
 
 
 def largest_score(batch: Batch) -> Array:
@@ -120,10 +122,17 @@ def treated(batch: Batch, p: Array, sums: Array, convention_name: str) -> Array:
 
 
 def clip(p: Array, epsilon: float) -> Array:
-    """`p` moved into [epsilon, 1 - epsilon]. (Two ufuncs with one buffer; `numpy.clip` checks more and costs more.)"""
+    """`p` moved into [epsilon, 1 - epsilon], by two ufuncs with one buffer; `numpy.clip` checks more and costs more."""
     # A Python float keeps the array's type, so float32 sees its own 1 - epsilon.
     clipped = np.maximum(p, epsilon)
     return np.minimum(clipped, p.dtype.type(1) - p.dtype.type(epsilon), out=clipped if clipped.ndim else None)
+
+
+def sigmoid(batch: Batch) -> Array:
+    """Probabilities of single events from logits: 1 / (1 + e^-x), without overflow on either side."""
+    x = batch.derive(predictions)
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0.0, 1.0, small) / (1.0 + small)
 
 
 def softmax(batch: Batch) -> Array:

@@ -29,8 +29,8 @@ def categorical_health(batch: Batch, *, smoothed: bool, convention_name: str) ->
         outside = _outside(_shares(batch.derive(derived.predictions), sums[..., None], rules.renormalises), epsilon)
         if not smoothed:
             outside &= batch.derive(derived.labels) != 0
-        clipped = outside.any(axis=-1)
-    return _health(batch, clipped, renormalised, error)
+        clipped = np.logical_or.reduce(outside, axis=-1)
+    return health_of(batch, clipped, renormalised, error)
 
 
 def binary_health(batch: Batch, *, convention_name: str) -> Health:
@@ -39,13 +39,13 @@ def binary_health(batch: Batch, *, convention_name: str) -> Health:
     p = batch.derive(derived.predictions)
     nothing = np.zeros(len(batch), dtype=bool)
     clipped = nothing if epsilon is None else _outside(p, epsilon)
-    return _health(batch, clipped, nothing, np.zeros(len(batch)))
+    return health_of(batch, clipped, nothing, np.zeros(len(batch)))
 
 
 def no_health(batch: Batch) -> Health:
     """Health where nothing is done to predictions."""
     nothing = np.zeros(len(batch), dtype=bool)
-    return _health(batch, nothing, nothing, np.zeros(len(batch)))
+    return health_of(batch, nothing, nothing, np.zeros(len(batch)))
 
 
 def _shares(p: Array, sums: Array, renormalises: bool) -> Array:
@@ -57,16 +57,17 @@ def _outside(p: Array, epsilon: float) -> Array:
     return (p < epsilon) | (p > 1.0 - epsilon)
 
 
-def _health(batch: Batch, clipped: Array, renormalised: Array, error: Array) -> Health:
+def health_of(batch: Batch, clipped: Array, renormalised: Array, error: Array) -> Health:
+    """The state of what was found in every row, or in every part of one: shapes (n, ...)."""
     clipped, renormalised = (_any(found) for found in (clipped, renormalised))
     error = error if error.ndim == 1 else error.reshape(len(batch), -1).max(axis=1, initial=0.0)
     if batch.groups is not None:
         groups = batch.groups
         return Health(groups.count_where(clipped), groups.count_where(renormalised), groups.largest(error))
-    counts = (np.array([np.count_nonzero(found)], dtype=np.int64) for found in (clipped, renormalised))
-    return Health(*counts, np.array([np.maximum.reduce(error, initial=0.0)]))
+    counts = [np.array([np.count_nonzero(found)], dtype=np.int64) for found in (clipped, renormalised)]
+    return Health(counts[0], counts[1], np.array([np.maximum.reduce(error, initial=0.0)]))
 
 
 def _any(found: Array) -> Array:
     """Rows in which any element was found."""
-    return found if found.ndim == 1 else found.reshape(len(found), -1).any(axis=1)
+    return found if found.ndim == 1 else np.logical_or.reduce(found.reshape(len(found), -1), axis=1)

@@ -84,13 +84,16 @@ class Loss:
 
     def _reduce(self, values: Array, weight: Array | None, mask: Array | None) -> Any:
         if weight is not None:
-            weight = _broadcast(weight, values)
+            values, weight = _broadcast(values, weight)
         if mask is not None:
+            mask = mask.reshape(values.shape)
             weight = as_float(mask) if weight is None else weight * mask
         if weight is not None:
-            values = values * weight
-        if self.reduction in ("none", None) or values.size == 0:
-            return values
+            with np.errstate(invalid="ignore"):
+                values = values * weight
+        # A loss that is one number, as Dice is without an axis, is what no reduction changes.
+        if self.reduction in ("none", None) or values.ndim == 0 or values.size == 0:
+            return values[()]
         total = ExactSum.of(values.reshape(-1))
         if self.reduction == "sum":
             return _scalar(total.to_float()[0])
@@ -98,7 +101,7 @@ class Loss:
             divisor = ExactSum.of(weight.reshape(-1))
         else:
             divisor = ExactSum.of_integers(np.array([values.size if mask is None else np.count_nonzero(mask)], dtype=np.int64))
-        if divisor.units[0] == 0:
+        if divisor.to_float()[0] == 0.0:
             return _scalar(0.0)
         return _scalar((total / divisor)[0])
 
@@ -116,14 +119,17 @@ def _scalar(value: float) -> Any:
     return np.dtype(floatx()).type(value)
 
 
-def _broadcast(weight: Array, values: Array) -> Array:
+def _broadcast(values: Array, weight: Array) -> tuple[Array, Array]:
+    if values.ndim == 0:
+        weight = weight[0] if weight.shape == (1,) else weight
+        return np.broadcast_to(values, weight.shape), weight
     shapes = f"values of shape {values.shape} and weights of shape {weight.shape}"
     values, weight = align(values, weight)
     # A vector beside a matrix would run along its last axis if the sizes happened to agree.
     if weight.ndim and weight.ndim != values.ndim:
         raise DataError(f"sample_weight must have the rank of the values: {shapes}")
     try:
-        return np.broadcast_to(weight, values.shape)
+        return values, np.broadcast_to(weight, values.shape)
     except ValueError:
         raise DataError(f"sample_weight cannot be broadcast: {shapes}") from None
 

@@ -125,8 +125,10 @@ class Metric:
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
         """Arrays of any rank as a batch, aligned as Keras aligns them."""
-        y_true, y_pred = align(np.asarray(y_true), as_float(y_pred))
-        return Batch(as_rows(y_true), as_rows(y_pred), None if sample_weight is None else as_float(sample_weight))
+        given = np.asarray(y_pred)
+        y_true, y_pred = align(np.asarray(y_true), as_float(given))
+        weight = None if sample_weight is None else as_float(sample_weight)
+        return Batch(as_rows(y_true), as_rows(y_pred), weight, stored=_stored(given, y_pred))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Adds rows.
@@ -246,6 +248,11 @@ def state_from_json(plain: Mapping[str, Any]) -> State:
     if plain["kind"] not in kinds:
         raise DataError(f"unknown kind of state {plain['kind']!r}")
     return kinds[plain["kind"]].from_json(plain)
+
+
+def _stored(given: Array, y_pred: Array) -> str | None:
+    """The coarser of the types that predictions came in and are computed in; the convention "sklearn" clips by it."""
+    return min(given.dtype, y_pred.dtype, key=lambda dtype: dtype.itemsize).name if given.dtype.kind == "f" else None
 
 
 def _plain(value: Any, dtype: str | None) -> Any:

@@ -37,9 +37,11 @@ def weighted_sum(batch: Batch, values: Array, mask: Array | None = None) -> Weig
         total = ExactSum.of(mean_of_rows(values), groups)
         count = batch.derive(row_counts)
         return WeightedSum(total, ExactSum.of_integers(count), count)
-    if batch.sample_weight.ndim == 1 and values.ndim == 1:
+    if batch.sample_weight.shape == values.shape == (len(batch),):
         # The common case: every metric of the block shares the exact sum of the weights.
-        return WeightedSum(ExactSum.of(values * batch.sample_weight, groups), batch.derive(total_weight), batch.derive(row_counts))
+        with np.errstate(invalid="ignore"):
+            total = ExactSum.of(values * batch.sample_weight, groups)
+        return WeightedSum(total, batch.derive(total_weight), batch.derive(row_counts))
     numerators, denominators = rows_of(values, batch.sample_weight)
     return WeightedSum(ExactSum.of(numerators, groups), ExactSum.of(denominators, groups), batch.derive(row_counts))
 
@@ -94,4 +96,6 @@ def rows_of(values: Array, sample_weight: Any) -> tuple[Array, Array]:
         weight = np.broadcast_to(weight, values.shape)
     except ValueError:
         raise DataError(f"sample_weight cannot be broadcast: {shapes}") from None
-    return mean_of_rows(values * weight), mean_of_rows(np.ascontiguousarray(weight))
+    # An infinite value of weight 0 is NaN, as in Keras; that is no reason for a warning.
+    with np.errstate(invalid="ignore"):
+        return mean_of_rows(values * weight), mean_of_rows(np.ascontiguousarray(weight))

@@ -14,7 +14,7 @@ from xent.core.lazy import np
 from xent.core.reduction import row_counts, total_weight
 from xent.core.result import HealthReport, MetricResult
 from xent.core.states import Health, State, WeightedSum
-from xent.core.views import VIEWS, check_weights, extremes
+from xent.core.views import SOFTENED, VIEWS, check_weights, extremes
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
@@ -40,7 +40,15 @@ class _Need:
 
     inputs: str
     from_logits: bool
+    softened: bool
     lift: Lift
+
+    def view(self, block: Batch) -> Batch:
+        """The rows as the metric sees them."""
+        seen = block.derive(VIEWS[self.inputs], self.from_logits or self.softened)
+        if self.softened and self.inputs in SOFTENED:
+            return seen.derive(SOFTENED[self.inputs], True)
+        return seen
 
 
 @dataclass(slots=True)
@@ -54,6 +62,7 @@ class Tally:
     nan : rows with a missing label, prediction or weight are dropped ("skip"), dropped and remembered as a fault that `missing` tells
         ("error"), or counted like all others ("propagate")
     classes : the names that index labels stand for, if they have names
+    from_logits : whether the predictions are logits; metrics without a parameter of that name then see the probabilities they stand for
 
     >>> from xent.core.batch import Batch
     >>> from xent.core.table import row_of
@@ -67,6 +76,7 @@ class Tally:
     groups: int = 1
     nan: NanPolicy = "error"
     classes: tuple[str, ...] | None = None
+    from_logits: bool = False
     rows: int = 0
     rows_dropped: int = 0
     missing: Place | None = None
@@ -74,10 +84,12 @@ class Tally:
     weights: ExactSum = field(init=False)
     digest: tuple[int, int] = (0, 0)
     states: dict[_Need, State] = field(default_factory=dict)
+    _needs: list[_Need] = field(init=False)
 
     def __post_init__(self) -> None:
         self.counts = np.zeros(self.groups, dtype=np.int64)
         self.weights = ExactSum.zero(self.groups)
+        self._needs = self._states_needed()
 
     def update(self, batch: Batch) -> None:
         """Adds the rows of a batch.
@@ -93,18 +105,15 @@ class Tally:
             try:
                 self._lift(kept)
             except DomainError as error:
-                # The error counts rows in what is left of the block; find the row among all of them again.
-                error.source, first = block.origin
-                rows = np.arange(len(block)) if kept is block else np.flatnonzero(~_missing_rows(block))
-                error.row = first + int(rows[error.row])
+                error.source, error.row = kept.place(error.row)
                 raise
 
     def _lift(self, block: Batch) -> None:
         if not len(block):
             return
         block.derive(check_weights)
-        for need in self.needs():
-            state = need.lift(block.derive(VIEWS[need.inputs], need.from_logits))
+        for need in self._needs:
+            state = need.lift(need.view(block))
             seen = self.states.get(need)
             self.states[need] = state if seen is None else seen.merge(state)
         self.counts = self.counts + block.derive(row_counts)
@@ -113,14 +122,18 @@ class Tally:
         )
         self.digest = digest.add(self.digest, digest.digest_of(block, self.classes))
 
-    def needs(self) -> list[_Need]:
+    def _states_needed(self) -> list[_Need]:
         """The states to keep, each once."""
         needs: dict[_Need, None] = {}
         for metric in self.metrics:
             for lift in (metric.lift, metric.health_lift(), metric.exact_lift()):
                 if lift is not None:
-                    needs[_need(metric, lift)] = None
+                    needs[self._need(metric, lift)] = None
         return list(needs)
+
+    def _need(self, metric: Metric, lift: Lift) -> _Need:
+        knows_logits = "from_logits" in metric.row.parameters
+        return _Need(metric.row.inputs, knows_logits and metric.from_logits, self.from_logits and not knows_logits, lift)
 
     def _without_missing(self, block: Batch) -> Batch:
         if self.nan == "propagate" or not _has_missing(block):
@@ -138,7 +151,8 @@ class Tally:
             self.groups,
             self.nan,
             self.classes,
-        ) != (other.groups, other.nan, other.classes):
+            self.from_logits,
+        ) != (other.groups, other.nan, other.classes, other.from_logits):
             raise UsageError("cannot merge tallies of other metrics or options")
         self.rows += other.rows
         self.rows_dropped += other.rows_dropped
@@ -182,7 +196,7 @@ class Tally:
         )
 
     def _state(self, metric: Metric, lift: Lift | None) -> State | None:
-        return None if lift is None else self.states.get(_need(metric, lift))
+        return None if lift is None else self.states.get(self._need(metric, lift))
 
 
 def signature(metric: Metric) -> str:
@@ -202,10 +216,6 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).replace("|", "/")
-
-
-def _need(metric: Metric, lift: Lift) -> _Need:
-    return _Need(metric.row.inputs, metric.from_logits, lift)
 
 
 def _plain(value: Any) -> Any:
@@ -229,11 +239,10 @@ def _missing_rows(block: Batch) -> Array:
 
 
 def _first_missing(block: Batch, row: int) -> Place:
-    source, first = block.origin
     for role in ("y_true", "y_pred", "sample_weight"):
         values = getattr(block, role)
         if values is not None and values.dtype.kind == "f":
             found = np.isnan(values[row]).reshape(-1)
             if found.any():
-                return Place(source, first + row, role, int(np.argmax(found)))
+                return Place(*block.place(row), role, int(np.argmax(found)))
     raise AssertionError("the row has a missing value")

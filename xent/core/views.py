@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from xent.core.arrays import align
+from xent.core.derived import predictions, softmax
 from xent.core.errors import DataError, DomainError, NotProbabilityError
 from xent.core.lazy import np
 
@@ -99,7 +100,29 @@ def as_values(batch: Batch, from_logits: bool) -> Batch:
     return batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
 
 
+def as_probabilities(batch: Batch, from_logits: bool) -> Batch:
+    """Logits of single events as probabilities, for a metric that has no `from_logits` of its own."""
+    if not from_logits:
+        return batch
+    return batch.replaced(batch.y_true, _sigmoid(batch.derive(predictions)))
+
+
+def as_class_probabilities(batch: Batch, from_logits: bool) -> Batch:
+    """Logits over classes as probabilities, for a metric that has no `from_logits` of its own."""
+    return batch.replaced(batch.y_true, batch.derive(softmax)) if from_logits else batch
+
+
+def _sigmoid(x: Array) -> Array:
+    """1 / (1 + e^-x), without overflow on either side."""
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1.0, small) / (1.0 + small)
+
+
 VIEWS: dict[str, Callable[[Batch, bool], Batch]] = {"binary": as_binary, "categorical": as_categorical, "values": as_values}
+"""How a metric sees the rows, by the `inputs` of its row in the table."""
+
+SOFTENED: dict[str, Callable[[Batch, bool], Batch]] = {"binary": as_probabilities, "categorical": as_class_probabilities}
+"""How logits become what a metric sees that only knows probabilities, by the same key."""
 
 
 def extremes(batch: Batch) -> tuple[float, float]:

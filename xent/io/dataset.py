@@ -1,0 +1,285 @@
+"""Sources opened, columns resolved, rows given as batches."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from xent.core.batch import Batch, Stack
+from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageError
+from xent.io.arrow_values import values_of
+from xent.io.class_labels import LabelDecoder
+from xent.io.pairing import LabelsByKey, LabelsByRow, decoded
+from xent.io.partitions import with_partition
+from xent.io.places import Place
+from xent.io.readers import open_place
+from xent.io.roles import Roles, class_names, resolve, resolve_label
+from xent.io.sources import expand
+from xent.io.where import Where
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from xent.core.table import Task
+    from xent.io.request import Request
+    from xent.io.tables import Chunk, Column, Field, Table
+
+BatchPart = Callable[[], Iterator[Batch]]
+
+_LOOK_ROWS = 1000
+"""Rows that are looked at to see what the task is; a fixed number, so that the answer does not depend on the chunks."""
+
+
+class Dataset:
+    """All sources of a run as one sequence of rows.
+
+    Attributes
+    ----------
+    sources : the files, as shown
+    fields : the columns of the first of them
+    roles : which column is what
+    classes : class names in the order of the predictions, where they are known
+    notes : what was chosen, as sentences
+    rows : the number of rows where it is known before reading
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self._where = None if request.where is None else Where(request.where)
+        places = [Place(path, request.input_format) for path in expand(request.sources)]
+        self._piped = any(place.is_pipe for place in places)
+        self._tables = [with_partition(place.path, open_place(place)) for place in places]
+        first = self._tables[0]
+        self.sources = tuple(table.name for table in self._tables)
+        self.fields: Sequence[Field] = first.fields
+        self._labels = None if request.labels is None else open_place(Place(request.labels))
+        if request.on is not None and self._labels is None:
+            raise UsageError("--on COLUMN joins a second file of labels: pass --labels FILE with it")
+        self.roles = self._resolve_roles(first)
+        self.classes = self._class_names()
+        hard = len(self.roles.label) == 1
+        self._decoder = LabelDecoder(self.classes if hard else None)
+        for table in [*self._tables, *([self._labels] if self._labels else [])]:
+            _require_columns(table, self._columns(table), self._where)
+            if hard and self._decoder.wants_text and hasattr(table, "parse_as_text"):
+                table.parse_as_text(self.roles.label[0])
+        counts = [table.rows for table in self._tables]
+        self.rows = sum(count for count in counts if count is not None) if None not in counts and self._where is None else None
+        self._check_lengths()
+        self._looked_at: tuple[list[Batch], Iterator[Batch]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._looked_at = None
+
+    def _resolve_roles(self, first: Table) -> Roles:
+        request = self.request
+        hidden = {request.on}
+        fields = [field for field in first.fields if field.name not in hidden]
+        roles = resolve(
+            first.name, fields, label=request.label, pred=request.pred, weight=request.weight, label_elsewhere=self._labels is not None
+        )
+        if self._labels is not None:
+            label = resolve_label(self._labels.name, self._labels.fields, request.label, request.on)
+            return Roles(label, roles.pred, roles.weight, roles.by_convention)
+        names, labels = class_names(roles.pred), class_names(roles.label)
+        if names and labels and names != labels and sorted(names) == sorted(labels):
+            # One-hot columns of the same classes in another order are put in the order of the predictions.
+            ordered = tuple(roles.label[labels.index(name)] for name in names)
+            return Roles(ordered, roles.pred, roles.weight, roles.by_convention)
+        return roles
+
+    def _class_names(self) -> tuple[str, ...] | None:
+        given = self.request.classes
+        width = self.width
+        if given is None:
+            return class_names(self.roles.pred)
+        if len(set(given)) < len(given):
+            raise UsageError(f"--classes names {next(name for name in given if given.count(name) > 1)!r} twice")
+        if width is not None and len(given) != width and not (width == 1 and len(given) == 2):
+            raise UsageError(f"--classes names {len(given)} classes, and there are {width} prediction columns")
+        return tuple(given)
+
+    @property
+    def width(self) -> int | None:
+        """The number of prediction values in a row, where the schema tells."""
+        if len(self.roles.pred) > 1:
+            return len(self.roles.pred)
+        return next(field.width for field in self.fields if field.name == self.roles.pred[0])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        said = self.roles.sentences()
+        if self.classes and len(self.roles.label) == 1:
+            few = ", ".join(self.classes[:10]) + (f" .. {self.classes[-1]}" if len(self.classes) > 10 else "")
+            said.append(f"classes, in the order of the predictions: {few}")
+        if self.width == 2 and len(self.roles.label) == 1:
+            second = self.roles.pred[1] if len(self.roles.pred) > 1 else f"{self.roles.pred[0]}[1]"
+            said.append(f"binary metrics use the prediction of class 1, {second}")
+        return tuple(said)
+
+    def _columns(self, table: Table) -> list[str]:
+        """The columns to read of a table."""
+        if table is self._labels:
+            return [*self.roles.label, *([self.request.on] if self.request.on else [])]
+        weight = [self.roles.weight] if self.roles.weight else []
+        key = [self.request.on] if self.request.on else []
+        label = () if self._labels else self.roles.label
+        where = sorted(self._where.columns) if self._where else []
+        return list(dict.fromkeys([*label, *self.roles.pred, *weight, *key, *where]))
+
+    def _check_lengths(self) -> None:
+        labels = self._labels
+        if labels is None or self.request.on or labels.rows is None or None in (counts := [table.rows for table in self._tables]):
+            return
+        predictions = sum(count for count in counts if count is not None)
+        if labels.rows != predictions:
+            raise DataError(f"{labels.name}: has {labels.rows} rows, and {', '.join(self.sources)} {predictions}")
+
+    def parts(self) -> list[BatchPart]:
+        """Stretches of the rows that can be read beside each other; together, in order, they are all rows."""
+        if self._piped and self._looked_at is not None:
+            seen, rest = self._looked_at
+            self._looked_at = None
+            return [lambda: itertools.chain(seen, rest)]
+        if self._labels is not None:
+            return [self._paired]
+        return [
+            partial(self._batches_of, number, table, part)
+            for number, table in enumerate(self._tables)
+            for part in table.parts(self._columns(table), self.request.chunk_rows)
+        ]
+
+    def batches(self) -> Iterator[Batch]:
+        """All rows in order."""
+        for part in self.parts():
+            yield from part()
+
+    def _batches_of(self, number: int, table: Table, part: Callable[[], Iterator[Chunk]]) -> Iterator[Batch]:
+        for chunk in part():
+            yield self._batch(number, table.name, chunk, decoded(table.name, chunk, self.roles.label, self._decoder))
+
+    def _paired(self) -> Iterator[Batch]:
+        labels, request = self._labels, self.request
+        assert labels is not None
+        source: LabelsByRow | LabelsByKey
+        if request.on is not None:
+            source = LabelsByKey(labels, self.roles.label, request.on, self._decoder, request.chunk_rows)
+        else:
+            source = LabelsByRow(labels, self.roles.label, self._decoder, request.chunk_rows)
+        for number, table in enumerate(self._tables):
+            for part in table.parts(self._columns(table), request.chunk_rows):
+                for chunk in part():
+                    if isinstance(source, LabelsByKey):
+                        y_true = source.look_up(chunk.columns[str(request.on)], table.name, chunk.first)
+                    else:
+                        y_true = source.take(chunk.rows, table.name)
+                    yield self._batch(number, table.name, chunk, y_true)
+        if isinstance(source, LabelsByRow):
+            source.finish(", ".join(self.sources))
+
+    def _batch(self, number: int, name: str, chunk: Chunk, y_true: npt.NDArray[Any]) -> Batch:
+        columns, row_numbers = chunk.columns, None
+        if self._where is not None:
+            mask = self._where(columns)
+            row_numbers = np.flatnonzero(mask)
+            columns = {column: _filtered(values, mask) for column, values in columns.items()}
+            y_true = y_true[mask]
+        preds = [_numbers(name, chunk, column, columns[column]) for column in self.roles.pred]
+        if len(preds) > 1 and any(values.ndim > 1 for values in preds):
+            raise DataError(f"{name}: predictions are one list column or several columns of numbers, not both: {', '.join(self.roles.pred)}")
+        weight = self.roles.weight
+        return Batch(
+            y_true,
+            preds[0] if len(preds) == 1 else Stack(tuple(preds)),
+            None if weight is None else _numbers(name, chunk, weight, columns[weight]),
+            origin=(number, chunk.first),
+            row_numbers=row_numbers,
+        )
+
+    def task(self) -> Task:
+        """What the predictions are, from their number and the first rows.
+
+        Raises
+        ------
+        NothingEvaluated
+            There are no rows.
+        """
+        width = self.width
+        if width is not None and width > 2:
+            return "multiclass"
+        first = self._first_batches()
+        if not first:
+            raise NothingEvaluated(f"{', '.join(self.sources)}: there are no rows")
+        shape = first[0].y_pred.shape
+        if len(shape) > 1:
+            return "multiclass" if shape[-1] > 2 else "binary"
+        zeros_and_ones = all(_within(batch.y_true, {0.0, 1.0}) for batch in first)
+        return "binary" if zeros_and_ones or self._decoder.wants_text else "regression"
+
+    def _first_batches(self) -> list[Batch]:
+        """Batches with at least the first rows that are looked at; what a pipe has given for it is given again by `parts`."""
+        iterator = self.batches()
+        seen: list[Batch] = []
+        while sum(map(len, seen)) < _LOOK_ROWS and (batch := next(iterator, None)) is not None:
+            seen.append(batch)
+        self._looked_at = (seen, iterator)
+        return seen
+
+    def located(self, error: DomainError) -> DataError:
+        """The error with the file, column and row it speaks of."""
+        names = {"y_true": self.roles.label, "y_pred": self.roles.pred, "sample_weight": (self.roles.weight or "",)}[error.role]
+        column = names[error.column] if len(names) > 1 and error.column < len(names) else names[0]
+        entry = f"[{error.column}]" if len(names) == 1 and error.role == "y_pred" and (self.width or 2) > 1 else ""
+        file = self._labels.name if self._labels is not None and error.role == "y_true" else self.sources[error.source]
+        located = DataError(f"{file}: column {column!r}{entry}, row {error.row + 1}: {error}")
+        located.__cause__ = error
+        return located
+
+
+def open_dataset(request: Request) -> Dataset:
+    """Opens the sources and resolves the columns.
+
+    Raises
+    ------
+    UsageError
+        The request contradicts itself.
+    DataError
+        A source cannot be read or lacks a column.
+    NothingEvaluated
+        A glob or directory holds nothing to read.
+    """
+    return Dataset(request)
+
+
+def _require_columns(table: Table, columns: Sequence[str], where: Where | None) -> None:
+    names = {field.name: field for field in table.fields}
+    for column in columns:
+        if column not in names:
+            flag = f"--where {where.text}: " if where is not None and column in where.columns else ""
+            raise DataError(f"{table.name}: {flag}there is no column {column!r}")
+
+
+def _numbers(name: str, chunk: Chunk, column: str, values: Column) -> npt.NDArray[Any]:
+    try:
+        found = values_of(values)
+    except DomainError as error:
+        raise DataError(f"{name}: column {column!r}, row {chunk.first + error.row + 1}: {error}") from error
+    except TypeError as error:
+        raise DataError(f"{name}: column {column!r} {error}") from error
+    return found.view(np.uint8) if found.dtype.kind == "b" else found
+
+
+def _filtered(values: Column, mask: npt.NDArray[np.bool_]) -> Column:
+    return values[mask] if isinstance(values, np.ndarray) else values.filter(pa.array(mask))
+
+
+def _within(values: npt.NDArray[Any], allowed: set[float]) -> bool:
+    return all(value in allowed for value in np.unique(values[:_LOOK_ROWS]).tolist() if value == value)

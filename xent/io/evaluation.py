@@ -1,0 +1,108 @@
+"""From a dataset and metrics to a result."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import xent
+from xent.core import digest
+from xent.core.errors import DataError, DomainError, NothingEvaluated
+from xent.core.result import DataReport, Result
+from xent.core.tally import NanPolicy, Tally
+from xent.io.workers import available_cores, work
+
+if TYPE_CHECKING:
+    from xent.core.batch import Batch
+    from xent.core.metric import Metric
+    from xent.io.dataset import Dataset
+
+
+def evaluate(
+    dataset: Dataset,
+    metrics: Sequence[Metric],
+    *,
+    nan: NanPolicy = "error",
+    from_logits: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Result:
+    """Streams the rows of a dataset into metrics.
+
+    Parameters
+    ----------
+    dataset : the opened sources
+    metrics : what to measure, in the order of the results
+    nan : what to do with rows that lack a value: refuse them ("error"), leave them out ("skip") or count them ("propagate")
+    from_logits : whether the predictions are logits
+    progress : called with a number of rows after each chunk, from any thread
+
+    Raises
+    ------
+    DataError
+        The data cannot be used; the error names file, column and row.
+    NothingEvaluated
+        There are no rows, or none are left.
+    """
+    tally = tally_of(dataset, metrics, nan=nan, from_logits=from_logits, progress=progress)
+    _refuse_missing(dataset, tally)
+    evaluated = tally.rows - tally.rows_dropped
+    if not evaluated:
+        left = f" without a missing value, of {tally.rows}" if tally.rows else ""
+        raise NothingEvaluated(f"{', '.join(dataset.sources)}: there are no rows{left}")
+    width = dataset.width
+    data = DataReport(
+        sources=dataset.sources,
+        rows=evaluated,
+        rows_dropped=tally.rows_dropped,
+        weight_sum=float(tally.weights.to_float()[0]),
+        classes=len(dataset.classes) if dataset.classes else width if width and width > 1 else None,
+        columns=dataset.roles.describe(),
+        digest=digest.text(tally.digest),
+        class_names=dataset.classes,
+    )
+    return Result(xent=xent.__version__, data=data, metrics=tuple(tally.results()))
+
+
+def tally_of(
+    dataset: Dataset, metrics: Sequence[Metric], *, nan: NanPolicy, from_logits: bool, progress: Callable[[int], None] | None
+) -> Tally:
+    """The tally of all rows."""
+    parts = dataset.parts()
+    threads = dataset.request.threads or available_cores()
+    tallies = [Tally(metrics, nan=nan, classes=dataset.classes, from_logits=from_logits) for _ in range(threads)]
+    counting = threading.Lock()
+
+    def consumer(tally: Tally) -> Callable[[Batch], None]:
+        def consume(batch: Batch) -> None:
+            tally.update(batch)
+            if progress is not None:
+                with counting:
+                    progress(len(batch))
+
+        return consume
+
+    try:
+        work(parts, [consumer(tally) for tally in tallies], _order)
+    except DomainError as error:
+        raise dataset.located(error) from error
+    total = tallies[0]
+    for tally in tallies[1:]:
+        total.merge(tally)
+    return total
+
+
+def _order(error: BaseException) -> tuple[int, ...]:
+    """Where an error stands in its part: at its row, or, where the reading itself failed, behind all rows read."""
+    return (error.source, error.row, error.column) if isinstance(error, DomainError) else (2**63,)
+
+
+def _refuse_missing(dataset: Dataset, tally: Tally) -> None:
+    place = tally.missing
+    if place is None:
+        return
+    error = DomainError("a value is missing (NaN or null)", role=place.role, row=place.row, column=place.column)
+    error.source = place.source
+    rows = "1 row lacks" if tally.rows_dropped == 1 else f"{tally.rows_dropped} rows lack"
+    located = dataset.located(error)
+    raise DataError(f"{located}; {rows} one in all\npass --nan skip to leave them out, or --nan propagate to let them make the value NaN") from error

@@ -1,0 +1,76 @@
+"""CSV and TSV: one line for each value, the same columns always."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+from xent.io.escaping import printable
+from xent.io.exporters.plain import json_text, plain
+
+if TYPE_CHECKING:
+    from xent.core.result import MetricResult, Result
+
+COLUMNS = (
+    "name", "label", "slice", "value", "count", "direction", "ci_level", "ci_low", "ci_high", "standard_error",
+    "clipped", "renormalised", "max_sum_error", "exact_value", "signature",
+)  # fmt: skip
+
+
+def to_csv(result: Result) -> str:
+    """Comma-separated, quoted where needed, with a header."""
+    return _table(result, ",")
+
+
+def to_tsv(result: Result) -> str:
+    """Tab-separated; a tab inside a name is escaped."""
+    return _table(result, "\t")
+
+
+def _table(result: Result, delimiter: str) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_line(metric) for metric in (*result.metrics, *result.slices))
+    return text.getvalue()
+
+
+def _line(metric: MetricResult) -> list[str]:
+    ci, health = metric.ci, metric.health
+    names = {
+        "name": metric.name,
+        "label": metric.label or "",
+        "slice": "" if metric.slice is None else ", ".join(f"{key}={value}" for key, value in metric.slice.items()),
+        "direction": metric.direction,
+        "signature": metric.signature,
+    }
+    numbers = {
+        "value": metric.value,
+        "count": metric.count,
+        "ci_level": ci and ci.level,
+        "ci_low": ci and ci.low,
+        "ci_high": ci and ci.high,
+        "standard_error": metric.standard_error,
+        "clipped": health and health.clipped,
+        "renormalised": health and health.renormalised,
+        "max_sum_error": health and health.max_sum_error,
+        "exact_value": health and health.exact_value,
+    }
+    cells = {key: harmless(value) for key, value in names.items()} | {key: _number(value) for key, value in numbers.items()}
+    return [cells[column] for column in COLUMNS]
+
+
+def harmless(name: str) -> str:
+    """A name that no spreadsheet takes for a formula.
+
+    >>> harmless("=1+1"), harmless("de")
+    ("'=1+1", 'de')
+    """
+    return "'" + printable(name) if name.startswith(("=", "+", "-", "@", "\t", "\r")) else printable(name)
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return ""
+    return repr(value) if isinstance(value, int | float) else json_text(plain(value)).rstrip("\n")

@@ -1,0 +1,50 @@
+"""Markdown: a table for pull requests and notes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from xent.io.escaping import printable
+from xent.io.exporters.plain import json_text
+from xent.io.health_words import health_sentences
+
+if TYPE_CHECKING:
+    from xent.core.result import MetricResult, Result
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~])")
+
+
+def to_markdown(result: Result) -> str:
+    """A table with one line for each value, and what was read below it."""
+    rows = (*result.metrics, *result.slices)
+    sliced = any(metric.slice is not None for metric in rows)
+    header = ["metric", *(["slice"] if sliced else []), "value", "rows", "better", "notes"]
+    lines = [header, ["---", *(["---"] if sliced else []), "---:", "---:", "---", "---"]]
+    for metric in rows:
+        name = metric.name if metric.label is None else f"{escaped(metric.label)} ({metric.name})"
+        where = ["all" if metric.slice is None else escaped(_slice(metric))] if sliced else []
+        better = {"lower": "lower ↓", "higher": "higher ↑"}.get(metric.direction, "")
+        lines.append([name, *where, _number(metric.value), str(metric.count), better, "; ".join(health_sentences(metric))])
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    data = result.data
+    dropped = f", {data.rows_dropped} dropped" if data.rows_dropped else ""
+    return f"{table}\n{data.rows} rows{dropped} from {', '.join(escaped(source) for source in data.sources)}; xent {result.xent}\n"
+
+
+def escaped(name: str) -> str:
+    r"""A name that Markdown shows as it is.
+
+    >>> escaped("a|b_<i>")
+    'a\\|b\\_&lt;i&gt;'
+    """
+    text = _SPECIAL.sub(r"\\\1", printable(name))
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _slice(metric: MetricResult) -> str:
+    return ", ".join(f"{key}={value}" for key, value in (metric.slice or {}).items())
+
+
+def _number(value: Any) -> str:
+    return repr(value) if isinstance(value, int | float) else json_text(value).rstrip("\n")

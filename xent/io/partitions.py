@@ -1,0 +1,43 @@
+"""Hive-style partitions: folders called `country=de` give all rows below them a column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from xent.io.sources import partition_of
+from xent.io.tables import Chunk, Field, Part, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class PartitionedTable:
+    """A table with columns that its folder's name gives it."""
+
+    def __init__(self, table: Table, partition: Mapping[str, str]) -> None:
+        self.name = table.name
+        self.rows = table.rows
+        self._table = table
+        self._partition = partition
+        self.fields: Sequence[Field] = [*table.fields, *(Field(name, "text (folder)", "text") for name in partition)]
+
+    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
+        mine = [name for name in columns if name in self._partition]
+        others = [name for name in columns if name not in self._partition]
+        return [partial(self._read, part, mine) for part in self._table.parts(others, chunk_rows)]
+
+    def _read(self, part: Part, names: list[str]) -> Iterator[Chunk]:
+        for chunk in part():
+            constants = {name: pa.repeat(self._partition[name], chunk.rows) for name in names}
+            yield Chunk(chunk.first, chunk.rows, {**chunk.columns, **constants})
+
+
+def with_partition(path: str, table: Table) -> Table:
+    """The table with the columns of its path; a column of the file itself comes before one of its folder."""
+    known = {field.name for field in table.fields}
+    partition = {name: value for name, value in partition_of(path).items() if name not in known}
+    return PartitionedTable(table, partition) if partition else table

@@ -1,0 +1,183 @@
+"""Where bytes come from: a file, a pipe or standard input, plain or compressed."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from xent.core.errors import DataError, UsageError
+from xent.io.tables import reading
+
+STDIN = "-"
+
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
+
+SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".npy": "npy",
+    ".npz": "npz",
+    ".jsonl": "jsonl",
+}
+"""The format of a file by the end of its name."""
+
+_FIRST_BYTES = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\x93NUMPY": "npy", b"PK\x03\x04": "npz", b"\xff\xff\xff\xff": "arrow"}
+"""The format by the first bytes, for standard input and names that do not tell."""
+
+_COMPRESSIBLE = ("csv", "tsv", "jsonl")
+
+
+class Place:
+    """One source of bytes.
+
+    A regular file can be opened as often as one likes. Standard input and pipes give their bytes once: what `head` has looked at is
+    given again by `open_stream`, and `open_seekable` copies them to a temporary file, since some formats start at the end.
+    """
+
+    def __init__(self, path: str, input_format: str | None = None) -> None:
+        self.path = path
+        self.name = "standard input" if path == STDIN else path
+        self._pipe: IO[bytes] | None = None
+        self._head = b""
+        self._copy: Any = None
+        with reading(self.name):
+            if path == STDIN:
+                self._pipe = sys.stdin.buffer
+            else:
+                mode = Path(path).stat().st_mode
+                if stat.S_ISDIR(mode):
+                    raise IsADirectoryError(21, "is a directory")
+                if not stat.S_ISREG(mode):
+                    self._pipe = open(path, "rb")  # noqa: SIM115  # It is read to its end by a reader that outlives this call.
+        suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+        self.compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
+        if self.compression is None and self._pipe is not None:
+            first = self._raw_head(4)
+            self.compression = next((name for magic, name in _MAGIC.items() if first.startswith(magic)), None)
+        self.format = input_format or self._format(suffixes)
+        if self.compression and self.format not in _COMPRESSIBLE:
+            raise UsageError(f"{self.name}: {self.format} is not read from compressed files; it is compressed inside")
+
+    def _format(self, suffixes: list[str]) -> str:
+        if self.compression and suffixes and suffixes[-1] in COMPRESSIONS:
+            suffixes = suffixes[:-1]
+        if suffixes and suffixes[-1] in SUFFIXES:
+            return SUFFIXES[suffixes[-1]]
+        first = self.head(8)
+        for magic, name in _FIRST_BYTES.items():
+            if first.startswith(magic):
+                return name
+        if first.lstrip()[:1] == b"{":
+            return "jsonl"
+        if self.path == STDIN and not first:
+            return "csv"  # Nothing came; the reader says so.
+        raise UsageError(f"{self.name}: the format cannot be told; pass --input-format ({', '.join(sorted(set(SUFFIXES.values())))})")
+
+    def head(self, size: int) -> bytes:
+        """The first bytes, decompressed; fewer than `size` only where there are no more."""
+        with reading(self.name):
+            if self._pipe is None:
+                with self.open_stream() as stream:
+                    return _read_exactly(stream, size)
+            raw = self._raw_head(size)
+            if self.compression is None:
+                return raw[:size]
+            stream = pa.CompressedInputStream(pa.BufferReader(raw), self.compression)
+            return _read_what_there_is(stream, size)
+
+    def _raw_head(self, size: int) -> bytes:
+        assert self._pipe is not None
+        if len(self._head) < size:
+            self._head += _read_exactly(self._pipe, size - len(self._head))
+        return self._head
+
+    def open_stream(self) -> Any:
+        """The bytes from the start, decompressed, to be read once in order."""
+        with reading(self.name):
+            if self._pipe is None:
+                return pa.input_stream(self.path, compression=self.compression, buffer_size=1 << 20 if self.compression else None)
+            whole = pa.PythonFile(io.BufferedReader(_Rejoined(self._head, self._pipe), 1 << 20), mode="r")
+            return pa.CompressedInputStream(whole, self.compression) if self.compression else whole
+
+    def open_seekable(self) -> Any:
+        """The bytes as a file that can be read at any place. It is not mapped: a mapped file that shrinks kills the process."""
+        with reading(self.name):
+            return pa.OSFile(self._seekable_path())
+
+    def open_file(self) -> IO[bytes]:
+        """The same as an unbuffered file of Python's."""
+        with reading(self.name):
+            return open(self._seekable_path(), "rb", buffering=0)
+
+    def size(self) -> int | None:
+        """The number of bytes, as stored; None for a pipe."""
+        return None if self._pipe is not None else os.stat(self.path).st_size
+
+    @property
+    def is_pipe(self) -> bool:
+        """Whether the bytes can be had only once."""
+        return self._pipe is not None
+
+    def _seekable_path(self) -> str:
+        if self._pipe is None:
+            return self.path
+        if self._copy is None:
+            self._copy = tempfile.NamedTemporaryFile(prefix="xent-", suffix=".pipe")  # noqa: SIM115  # It lives as long as the place.
+            shutil.copyfileobj(io.BytesIO(self._head), self._copy)
+            shutil.copyfileobj(self._pipe, self._copy, 1 << 20)
+            self._copy.flush()
+        return str(self._copy.name)
+
+
+class _Rejoined(io.RawIOBase):
+    """What was looked at already, and then the rest of a pipe."""
+
+    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
+        self._head = memoryview(head)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._head:
+            count = min(len(buffer), len(self._head))
+            buffer[:count] = self._head[:count]
+            self._head = self._head[count:]
+            return count
+        data = self._rest.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _read_exactly(stream: Any, size: int) -> bytes:
+    parts = []
+    while size > 0 and (part := stream.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _read_what_there_is(stream: Any, size: int) -> bytes:
+    """Up to `size` bytes of a compressed stream that may be cut off."""
+    data = b""
+    try:
+        while len(data) < size and (part := stream.read(min(4096, size - len(data)))):
+            data += part
+    except OSError as error:
+        if not data:
+            raise DataError(str(error)) from error
+    return data

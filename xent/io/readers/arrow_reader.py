@@ -1,0 +1,58 @@
+"""Arrow IPC files and streams, and Feather, which is the same. Every batch is validated before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from xent.core.errors import DataError
+from xent.io.arrow_values import byte_width, field_of
+from xent.io.places import Place
+from xent.io.tables import Chunk, Field, Part, reading, rows_per_chunk
+
+
+class ArrowTable:
+    """One Arrow IPC file or stream."""
+
+    def __init__(self, place: Place) -> None:
+        self.name = place.name
+        self.rows: int | None = None
+        self._place = place
+        with reading(self.name):
+            if self._place.open_file().read(4) == b"FEA1":
+                raise DataError(f"{self.name}: Feather version 1 is not read; write it again with version 2")
+            self._schema = self._open(None).schema
+        self.fields: Sequence[Field] = [field_of(field.name, field.type) for field in self._schema]
+
+    def _open(self, columns: Sequence[str] | None) -> Any:
+        options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else [self._schema.names.index(name) for name in columns])
+        file = self._place.open_seekable()
+        is_file = file.read(6) == b"ARROW1"
+        file.seek(0)
+        return pa.ipc.open_file(file, options=options) if is_file else pa.ipc.open_stream(file, options=options)
+
+    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
+        wanted = set(columns)
+        size = rows_per_chunk(chunk_rows, sum(byte_width(field.type) for field in self._schema if field.name in wanted))
+        return [partial(self._read, list(dict.fromkeys(columns)), size)]
+
+    def _read(self, columns: list[str], size: int) -> Iterator[Chunk]:
+        first = 0
+        with reading(self.name):
+            reader = self._open(columns)
+            random_access = isinstance(reader, pa.ipc.RecordBatchFileReader)
+            batches = (reader.get_batch(at) for at in range(reader.num_record_batches)) if random_access else iter(reader)
+            for batch in batches:
+                batch.validate(full=True)
+                for start in range(0, batch.num_rows, size):
+                    piece = batch.slice(start, size)
+                    yield Chunk(first, piece.num_rows, dict(zip(piece.schema.names, piece.columns, strict=True)))
+                    first += piece.num_rows
+
+
+def open_table(place: Place) -> ArrowTable:
+    """Opens an Arrow IPC file or stream."""
+    return ArrowTable(place)

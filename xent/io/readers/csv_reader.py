@@ -1,0 +1,148 @@
+"""CSV and TSV: columns are parsed as what their roles say they are, from the first byte to the last.
+
+Nothing is inferred block by block, so a column never changes its type in the middle of a file.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from xent.core.errors import DataError
+from xent.io.places import Place
+from xent.io.tables import CHUNK_BYTES, MOST_ROWS, Chunk, Field, Kind, Part, reading
+
+_HEAD = 1 << 20
+"""Bytes that are looked at to see the header and whether a column holds numbers."""
+
+_LONGEST_HEADER = 1 << 26
+
+_MISSING = ["", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL", "None"]
+
+_TRUE, _FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
+
+_WHERE = re.compile(r"In CSV column #(?P<column>\d+): (?:Row #(?P<row>\d+): )?(?P<what>.*)", re.DOTALL)
+
+
+class CsvTable:
+    """One file of delimited text with a header line."""
+
+    def __init__(self, place: Place, delimiter: str) -> None:
+        self.name = place.name
+        self.rows: int | None = None
+        self._place = place
+        self._delimiter = delimiter
+        with reading(self.name):
+            self._names, sample = self._look()
+        self.fields: Sequence[Field] = [_field(name, [row[at] for row in sample if at < len(row)]) for at, name in enumerate(self._names)]
+        self._texts = {field.name for field in self.fields if field.kind in ("text", "boolean")}
+
+    def _look(self) -> tuple[list[str], list[list[str]]]:
+        """The names in the header, and the rows that follow it in the first bytes."""
+        size = _HEAD
+        while True:
+            head = self._place.head(size)
+            whole = len(head) < size
+            if whole or b"\n" in head or size >= _LONGEST_HEADER:
+                break
+            size *= 8
+        if not head.strip():
+            raise DataError(f"{self.name}: the file is empty")
+        if b"\0" in head:
+            raise DataError(f"{self.name}: holds NUL bytes; is it text?")
+        # The last line may be cut off in the middle of a character.
+        text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="strict" if whole else "ignore")
+        lines = text.splitlines(keepends=True)
+        rows = list(csv.reader(lines if whole else lines[:-1] or lines, delimiter=self._delimiter, strict=False))
+        return rows[0], rows[1:]
+
+    def parse_as_text(self, column: str) -> None:
+        """Reads a column as text though its first values look like numbers: class names may."""
+        self._texts.add(column)
+
+    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
+        return [partial(self._read, list(dict.fromkeys(columns)), chunk_rows)]
+
+    def _read(self, columns: list[str], chunk_rows: int | None) -> Iterator[Chunk]:
+        first = 0
+        with reading(self.name):
+            try:
+                for batch in self._batches(columns):
+                    for start in range(0, batch.num_rows, chunk_rows or MOST_ROWS):
+                        piece = batch.slice(start, chunk_rows or MOST_ROWS)
+                        yield Chunk(first, piece.num_rows, dict(zip(piece.schema.names, piece.columns, strict=True)))
+                        first += piece.num_rows
+            except pa.ArrowInvalid as error:
+                raise DataError(f"{self.name}: {self._explain(error, columns, first)}") from error
+
+    def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        twice = sorted({name for name in columns if self._names.count(name) > 1})
+        if twice:
+            raise DataError(f"{self.name}: column {twice[0]!r} stands in the header more than once")
+        types = {name: pa.dictionary(pa.int32(), pa.string()) if name in self._texts else pa.float64() for name in columns}
+        with self._place.open_stream() as stream:
+            yield from pa_csv.open_csv(
+                stream,
+                read_options=pa_csv.ReadOptions(block_size=CHUNK_BYTES, column_names=self._names, skip_rows=1, use_threads=True),
+                parse_options=pa_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
+                convert_options=pa_csv.ConvertOptions(
+                    include_columns=columns,
+                    column_types=types,
+                    null_values=_MISSING,
+                    true_values=_TRUE,
+                    false_values=_FALSE,
+                    strings_can_be_null=False,
+                ),
+            )
+
+    def _explain(self, error: pa.ArrowInvalid, columns: list[str], first: int) -> str:
+        """pyarrow's message with the column's name instead of its number."""
+        text = str(error).splitlines()[0]
+        found = _WHERE.match(text)
+        if not found:
+            return text if "Row #" in text or not first else f"after row {first}: {text}"
+        at = int(found["column"])
+        name = columns[at] if at < len(columns) else self._names[at]
+        row = f", row {found['row']}" if found["row"] else f", after row {first}"
+        return f"column {name!r}{row}: {found['what'].removeprefix('CSV conversion error to ')}"
+
+
+def _field(name: str, sample: list[str]) -> Field:
+    values = [value.strip() for value in sample if value not in _MISSING]
+    kind: Kind = "float"
+    if values and all(value in _TRUE or value in _FALSE for value in values):
+        kind = "boolean"
+    elif values and all(_is_integer(value) for value in values):
+        kind = "integer"
+    elif not all(_is_number(value) for value in values):
+        kind = "text"
+    return Field(name, "text" if kind == "text" else f"text ({kind}s)" if values else "text (empty)", kind)
+
+
+def _is_integer(value: str) -> bool:
+    return re.fullmatch(r"[+-]?\d+", value, re.ASCII) is not None
+
+
+def _is_number(value: str) -> bool:
+    if not value.isascii() or "_" in value:
+        return False  # Python would take these; the parser does not.
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def open_csv(place: Place) -> CsvTable:
+    """Opens comma-separated text."""
+    return CsvTable(place, ",")
+
+
+def open_tsv(place: Place) -> CsvTable:
+    """Opens tab-separated text."""
+    return CsvTable(place, "\t")

@@ -1,0 +1,88 @@
+"""JSON lines: one object a line. Columns are parsed as what the first lines show and their roles need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.json as pa_json
+
+from xent.core.errors import DataError
+from xent.io.arrow_values import field_of
+from xent.io.places import Place
+from xent.io.tables import CHUNK_BYTES, MOST_ROWS, Chunk, Field, Part, reading
+
+_HEAD = 1 << 20
+
+
+class JsonLinesTable:
+    """One file of JSON objects, one a line."""
+
+    def __init__(self, place: Place) -> None:
+        self.name = place.name
+        self.rows: int | None = None
+        self._place = place
+        with reading(self.name):
+            self._types = self._look()
+        self.fields: Sequence[Field] = [field_of(name, kind) for name, kind in self._types.items()]
+
+    def _look(self) -> dict[str, pa.DataType]:
+        head = self._place.head(_HEAD)
+        lines = head.splitlines()
+        if len(head) == _HEAD and len(lines) > 1:
+            del lines[-1]
+        objects = []
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    value = json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    raise DataError(f"{self.name}: line {number} is not JSON: {error}") from error
+                if not isinstance(value, dict):
+                    raise DataError(f"{self.name}: line {number} is not a JSON object")
+                objects.append(value)
+        if not objects:
+            raise DataError(f"{self.name}: the file is empty")
+        names = dict.fromkeys(name for value in objects for name in value)
+        return {name: _type_of([value.get(name) for value in objects]) for name in names}
+
+    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
+        return [partial(self._read, list(dict.fromkeys(columns)), chunk_rows or MOST_ROWS)]
+
+    def _read(self, columns: list[str], size: int) -> Iterator[Chunk]:
+        first = 0
+        schema = pa.schema([(name, self._types[name]) for name in columns])
+        with reading(self.name), self._place.open_stream() as stream:
+            reader = pa_json.open_json(
+                stream,
+                read_options=pa_json.ReadOptions(block_size=CHUNK_BYTES),
+                parse_options=pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore", newlines_in_values=False),
+            )
+            for batch in reader:
+                for start in range(0, batch.num_rows, size):
+                    piece = batch.slice(start, size)
+                    yield Chunk(first, piece.num_rows, {name: piece.column(name) for name in columns})
+                    first += piece.num_rows
+
+
+def _type_of(values: list[Any]) -> pa.DataType:
+    """The Arrow type that holds all of these values; numbers are float64 unless all of them are whole."""
+    present = [value for value in values if value is not None]
+    if present and all(isinstance(value, bool) for value in present):
+        return pa.bool_()
+    if present and all(isinstance(value, str) for value in present):
+        return pa.string()
+    if present and all(isinstance(value, list) for value in present):
+        inner = _type_of([item for value in present for item in value])
+        return pa.list_(pa.float64() if pa.types.is_integer(inner) else inner)
+    if present and any(isinstance(value, (dict, list, str)) for value in present):
+        return pa.null()
+    return pa.float64()
+
+
+def open_table(place: Place) -> JsonLinesTable:
+    """Opens a file of JSON lines."""
+    return JsonLinesTable(place)

@@ -1,0 +1,33 @@
+"""What to read and how, as the command line or a program asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A question about sources, before any of them is opened.
+
+    Attributes
+    ----------
+    sources : files, globs, directories, or "-" for standard input
+    label, pred, weight : columns: a name, a glob, or a comma list; None leaves the choice to the conventions
+    labels : a second file that holds the labels, row by row, or by the key column `on`
+    classes : class names in the order of the predictions
+    input_format : a reader's name; None goes by suffix and first bytes
+    where : keep the rows for which this expression holds
+    chunk_rows, threads : how to read, never what comes out
+    """
+
+    sources: tuple[str, ...]
+    label: str | None = None
+    pred: str | None = None
+    weight: str | None = None
+    labels: str | None = None
+    on: str | None = None
+    classes: tuple[str, ...] | None = None
+    input_format: str | None = None
+    where: str | None = None
+    chunk_rows: int | None = None
+    threads: int | None = None

@@ -1,0 +1,186 @@
+"""Which column is what: label, prediction, weight. Resolved once per run, from flags or by convention."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xent.core.errors import DataError, UsageError
+from xent.io.sources import natural_order
+from xent.io.tables import Field
+
+LABELS = ("label", "labels", "y_true", "target", "y", "class")
+"""Names that are taken for the label where no flag names one."""
+
+_FAMILY = re.compile(
+    r"(?P<stem>y_preds?|preds?|predictions?|probabilit(?:y|ies)|probas?|probs?|scores?|logits?)(?:[_.\-]?(?P<rest>.+))?|p_(?P<named>.+)|p(?P<numbered>\d+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The columns by what they are; several labels are one-hot columns or several events.
+
+    `by_convention` names the roles that no flag chose.
+    """
+
+    label: tuple[str, ...]
+    pred: tuple[str, ...]
+    weight: str | None = None
+    by_convention: frozenset[str] = frozenset()
+
+    def describe(self) -> dict[str, Any]:
+        """The roles as they stand in a result."""
+        return {"label": _one_or_list(self.label), "pred": _one_or_list(self.pred), "weight": self.weight}
+
+    def sentences(self) -> list[str]:
+        """What was chosen, for people."""
+        said = []
+        for role, names in (("label", self.label), ("prediction", self.pred)):
+            how = " (by its name)" if role in self.by_convention else ""
+            said.append(f"{role}: {_listed(names)}{how}")
+        if self.weight:
+            said.append(f"weight: {self.weight}")
+        return said
+
+
+def resolve(
+    name: str, fields: Sequence[Field], *, label: str | None, pred: str | None, weight: str | None, label_elsewhere: bool = False
+) -> Roles:
+    """The roles of a table's columns.
+
+    Parameters
+    ----------
+    name : the source, for messages
+    fields : its columns
+    label, pred, weight : what the flags say
+    label_elsewhere : the labels stand in a second file
+
+    Raises
+    ------
+    DataError
+        A column that a flag names does not exist, or the conventions find no column, or more than one.
+    """
+    names = [field.name for field in fields]
+    by_convention = set()
+    chosen_weight = () if weight is None else _pick(name, names, weight, "--weight")
+    if len(chosen_weight) > 1:
+        raise UsageError(f"--weight takes one column, and {weight!r} names {len(chosen_weight)}")
+    if label is not None and not label_elsewhere:
+        labels = _pick(name, names, label, "--label")
+    elif label_elsewhere:
+        labels = ()
+    else:
+        labels = _conventional_label(name, [column for column in names if column not in chosen_weight])
+        by_convention.add("label")
+    taken = {*labels, *chosen_weight}
+    if pred is not None:
+        preds = _pick(name, names, pred, "--pred")
+    else:
+        preds = _conventional_pred(name, [field for field in fields if field.name not in taken], only=label_elsewhere)
+        if len(fields) > 1:
+            by_convention.add("prediction")
+    twice = (taken & set(preds)) | (set(labels) & set(chosen_weight))
+    if twice:
+        raise UsageError(f"{name}: column {sorted(twice)[0]!r} cannot have two roles")
+    return Roles(labels, preds, chosen_weight[0] if chosen_weight else None, frozenset(by_convention))
+
+
+def resolve_label(name: str, fields: Sequence[Field], label: str | None, key: str | None) -> tuple[str, ...]:
+    """The label column of a second file: the one that is named, the only one there is, or the one of a conventional name."""
+    names = [field.name for field in fields if field.name != key]
+    if label is not None:
+        return _pick(name, names, label, "--label")
+    return (names[0],) if len(names) == 1 else _conventional_label(name, names)
+
+
+def _pick(name: str, names: Sequence[str], wanted: str, flag: str) -> tuple[str, ...]:
+    """The columns that a name, a comma list or a glob means; a glob in natural order, a list in its own."""
+    if wanted in names:
+        return (wanted,)
+    picked: list[str] = []
+    for piece in [piece.strip() for piece in wanted.split(",")]:
+        if piece in names:
+            picked.append(piece)
+        elif found := natural_order([column for column in names if fnmatch.fnmatchcase(column, piece)]):
+            picked += found
+        else:
+            raise DataError(f"{name}: {flag} {wanted}: there is no column {piece!r}; there are {_listed(names)}")
+    return tuple(dict.fromkeys(picked))
+
+
+def _conventional_label(name: str, names: Sequence[str]) -> tuple[str, ...]:
+    found = [column for column in names if column in LABELS]
+    if len(found) == 1:
+        return (found[0],)
+    if found:
+        raise DataError(f"{name}: which column is the label? {_listed(found)}\npass {_flags('--label', found)}")
+    raise DataError(
+        f"{name}: no column is called {', '.join(LABELS)}; there are {_listed(names)}\npass --label COLUMN, or --labels FILE for a second file"
+    )
+
+
+def _conventional_pred(name: str, fields: Sequence[Field], only: bool) -> tuple[str, ...]:
+    families: dict[str, list[tuple[str, str]]] = {}
+    for field in fields:
+        match = _FAMILY.fullmatch(field.name)
+        if match and field.kind != "text":
+            rest = match["rest"] or match["named"] or match["numbered"] or ""
+            families.setdefault(match["stem"] or ("p_" if match["named"] else "p"), []).append((field.name, rest))
+    if not families and only and len(fields) == 1:
+        return (fields[0].name,)
+    if not families:
+        names = [field.name for field in fields]
+        raise DataError(f"{name}: no column is called pred*, y_pred*, prob*, score*, logit* or p_*; there are {_listed(names)}\npass --pred COLUMN")
+    whole = [column for family in families.values() for column, rest in family if not rest]
+    ambiguous = len(families) > 1 or (whole and sum(map(len, families.values())) > 1)
+    if ambiguous:
+        options = [column for family in families.values() for column, _ in family]
+        flags = [f"'{stem}*'" if len(family) > 1 else family[0][0] for stem, family in families.items()]
+        raise DataError(f"{name}: which columns are the prediction? {_listed(options)}\npass {_flags('--pred', flags)}")
+    (family,) = families.values()
+    return tuple(natural_order([column for column, _ in family]))
+
+
+def class_names(pred: Sequence[str]) -> tuple[str, ...] | None:
+    """The class names that columns of predictions end in; None for fewer than two columns.
+
+    >>> class_names(["p_cat", "p_dog"])
+    ('cat', 'dog')
+    >>> class_names(["prob0", "prob1"])
+    ('0', '1')
+    """
+    if len(pred) < 2:
+        return None
+    shared = _shared_beginning(pred)
+    if shared and not shared.endswith(("_", ".", "-")):
+        # Names such as p_cat and p_car share letters of the class too.
+        cut = max(shared.rfind(mark) for mark in "_.-") + 1
+        shared = shared[:cut] if cut else re.sub(r"\d+$", "", shared) if all(re.search(r"\d+$", name) for name in pred) else shared
+    return tuple(name[len(shared) :] for name in pred)
+
+
+def _shared_beginning(names: Sequence[str]) -> str:
+    first, last = min(names), max(names)
+    for at, letter in enumerate(first):
+        if at >= len(last) or last[at] != letter:
+            return first[:at]
+    return first
+
+
+def _one_or_list(names: tuple[str, ...]) -> Any:
+    return names[0] if len(names) == 1 else list(names)
+
+
+def _flags(flag: str, options: Sequence[str]) -> str:
+    return " or ".join(f"{flag} {option}" for option in options[:4])
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names for a message; of many, the first and the last."""
+    if len(names) <= 6:
+        return ", ".join(names) or "none"
+    return f"{len(names)} columns {names[0]}, {names[1]} .. {names[-1]}"

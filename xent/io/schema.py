@@ -1,0 +1,124 @@
+"""The JSON Schema (2020-12) of what xent writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xent.core.result import SCHEMA_VERSION
+
+_COUNT = {"type": "integer", "minimum": 0}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"oneOf": [schema, {"type": "null"}]}
+
+
+def _record(description: str, properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": [key for key in properties if key not in optional],
+        "additionalProperties": False,
+    }
+
+
+_NUMBER = {
+    "description": "A number with all its digits; infinities and NaN are strings.",
+    "oneOf": [{"type": "number"}, {"enum": ["inf", "-inf", "nan"]}],
+}
+
+_VALUE = {
+    "description": "One number, or lists of them where the metric has several values.",
+    "oneOf": [_ref("number"), {"type": "array", "items": _ref("value")}],
+}
+
+_DATA = _record(
+    "What was read.",
+    {
+        "sources": {"type": "array", "items": {"type": "string"}, "description": "The files, in the order in which they were read."},
+        "rows": {**_COUNT, "description": "Rows read, before any was dropped."},
+        "rows_dropped": {**_COUNT, "description": "Rows left out because a label, prediction or weight is missing."},
+        "weight_sum": {**_ref("number"), "description": "The sum of the weights of the rows that count; their number where there are none."},
+        "classes": {**_or_null(_COUNT), "description": "The number of classes, where there are classes."},
+        "columns": {
+            "type": "object",
+            "description": "Which columns are label, prediction and weight, and the names of the classes.",
+            "properties": {"class_names": {"type": "array", "items": {"type": "string"}}},
+        },
+        "digest": {"type": "string", "description": "A fingerprint of labels and weights; row order, chunking and file layout do not matter."},
+    },
+)
+
+_HEALTH = _record(
+    "What was done to the predictions behind the value.",
+    {
+        "clipped": {**_COUNT, "description": "Rows in which a probability that enters the value was moved away from 0 or 1."},
+        "renormalised": {**_COUNT, "description": "Rows whose probabilities did not sum to exactly 1 and were divided by their sum."},
+        "max_sum_error": {**_ref("number"), "description": "The largest |sum - 1| of the probabilities of a row."},
+        "exact_value": {**_or_null(_ref("value")), "description": "The value without clip and division, where there is such a thing."},
+    },
+)
+
+_INTERVAL = _record(
+    "A confidence interval.",
+    {
+        "level": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        "low": _ref("value"),
+        "high": _ref("value"),
+        "method": {"type": "string"},
+    },
+)
+
+_METRIC = _record(
+    "One value.",
+    {
+        "name": {"type": "string", "description": "Keras's name of the metric."},
+        "label": {"type": "string", "description": "The name that was asked for, as in -m label=name."},
+        "value": _ref("value"),
+        "params": {"type": "object", "description": "Every parameter of the metric, given or not."},
+        "count": {**_COUNT, "description": "The rows behind the value."},
+        "direction": {"enum": ["lower", "higher", "none"], "description": "Which is better."},
+        "ci": _or_null(_ref("interval")),
+        "standard_error": _or_null(_ref("value")),
+        "health": _or_null(_ref("health")),
+        "slice": {
+            **_or_null({"type": "object", "additionalProperties": {"type": "string"}}),
+            "description": "The value of every slice column; null for all rows.",
+        },
+        "signature": {"type": "string", "description": "Metric and parameters as text; values of other signatures cannot be compared."},
+    },
+    optional=("label",),
+)
+
+RESULT: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "xent result",
+    **_record(
+        "What `xent eval` found.",
+        {
+            "schema_version": {"const": SCHEMA_VERSION},
+            "xent": {"type": "string", "description": "The version of xent that wrote this."},
+            "data": _ref("data"),
+            "metrics": {"type": "array", "items": _ref("metric"), "description": "The values for all rows, in the order asked for."},
+            "slices": {"type": "array", "items": _ref("metric"), "description": "The values for each slice."},
+            "gates": {"type": "array", "items": {"type": "object"}, "description": "What became of every gate."},
+            "verdict": {"enum": ["pass", "fail", "inconclusive", "none"], "description": "Of all gates together; none where there are none."},
+        },
+    ),
+    "$defs": {
+        "number": _NUMBER,
+        "value": _VALUE,
+        "data": _DATA,
+        "metric": _METRIC,
+        "health": _HEALTH,
+        "interval": _INTERVAL,
+    },
+}
+
+SCHEMAS: dict[str, dict[str, Any]] = {"result": RESULT}
+"""Every schema by the name under which `xent schema` prints it."""

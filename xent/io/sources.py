@@ -1,0 +1,88 @@
+"""From what was named on the command line to the files that are meant."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from xent.core.errors import DataError, NothingEvaluated, UsageError
+from xent.io.places import COMPRESSIONS, STDIN, SUFFIXES
+
+
+def expand(sources: Sequence[str]) -> list[str]:
+    """The files that names, globs and directories stand for, each pattern and directory in natural order.
+
+    Raises
+    ------
+    UsageError
+        A URL is named, or standard input twice.
+    DataError
+        A file does not exist.
+    NothingEvaluated
+        A glob or directory holds no file that can be read.
+    """
+    if not sources:
+        raise UsageError("name a file, a glob, a directory, or - for standard input")
+    if sources.count(STDIN) > 1:
+        raise UsageError("standard input (-) can be read only once")
+    return [path for source in sources for path in _expand_one(source)]
+
+
+def _expand_one(source: str) -> list[str]:
+    if source == STDIN:
+        return [source]
+    if "://" in source:
+        raise UsageError(f"{source.partition('://')[0]}:// is not read; copy the file here, or pipe it in as -")
+    if os.path.isdir(source):
+        found = natural_order(_data_files(source))
+        if not found:
+            raise NothingEvaluated(f"{source}: the directory holds no file that can be read")
+        return found
+    if os.path.exists(source) or not glob.has_magic(source):
+        if not os.path.exists(source):
+            raise DataError(f"{source}: no such file")
+        return [source]
+    found = natural_order([path for path in glob.glob(source, recursive=True) if os.path.isfile(path)])
+    if not found:
+        raise NothingEvaluated(f"{source}: no file matches")
+    return found
+
+
+def _data_files(folder: str) -> list[str]:
+    files = []
+    for parent, folders, names in os.walk(folder):
+        # Writers of data sets keep their own notes under names that begin so.
+        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+        files += [os.path.join(parent, name) for name in names if not name.startswith((".", "_")) and _is_data(name)]
+    return files
+
+
+def _is_data(name: str) -> bool:
+    stem, suffix = os.path.splitext(name.lower())
+    return suffix in SUFFIXES or (suffix in COMPRESSIONS and os.path.splitext(stem)[1] in SUFFIXES)
+
+
+def natural_order(names: Sequence[str]) -> list[str]:
+    """Names in the order that people give them: numbers in them count as numbers.
+
+    >>> natural_order(["p_10", "p_9", "p_1"])
+    ['p_1', 'p_9', 'p_10']
+    """
+    return sorted(names, key=lambda name: ([(int(part), "") if part.isdecimal() else (-1, part) for part in _pieces(name)], name))
+
+
+def _pieces(name: str) -> list[str]:
+    return [part for part in re.split(r"([0-9]+)", name) if part]
+
+
+def partition_of(path: str) -> dict[str, str]:
+    """The columns that hive-style folder names give to all rows of a file.
+
+    >>> partition_of("data/country=de/day=3/part-0.parquet")
+    {'country': 'de', 'day': '3'}
+    """
+    pairs = (part.partition("=") for part in Path(path).parts[:-1])
+    return {key: value for key, equals, value in pairs if equals and key}

@@ -1,0 +1,86 @@
+"""What every reader offers: a table of named columns, read in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from xent.core.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    Column = pa.Array[Any] | npt.NDArray[Any]
+
+Kind = Literal["integer", "float", "boolean", "text", "list", "other"]
+
+CHUNK_BYTES = 4 << 20
+"""The size of a chunk where no number of rows was asked for: large enough to hide the cost of a call, small enough to stay cheap."""
+
+MOST_ROWS = 1 << 17
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column: its name, its type as it is shown, what kind of values it holds, and how many in a row.
+
+    `width` is None where rows may differ in length, or where the file does not say.
+    """
+
+    name: str
+    type: str
+    kind: Kind
+    width: int | None = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows of a table: the number of the first, how many there are, and the columns that were asked for."""
+
+    first: int
+    rows: int
+    columns: Mapping[str, Column]
+
+
+Part = Callable[[], Iterator[Chunk]]
+"""A stretch of a table that can be read by itself, beside others; calling it starts the reading."""
+
+
+class Table(Protocol):
+    """One opened source."""
+
+    name: str
+    fields: Sequence[Field]
+    rows: int | None
+
+    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
+        """Stretches of the table that together are all of it, in order; `columns` are the only ones read."""
+        ...
+
+
+def rows_per_chunk(chunk_rows: int | None, bytes_per_row: int) -> int:
+    """How many rows to read at a time."""
+    return chunk_rows or max(1, min(MOST_ROWS, CHUNK_BYTES // max(1, bytes_per_row)))
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turns whatever a library raises on a broken file into a `DataError` that names the file."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise DataError(f"{name}: {error.strerror or error}") from error
+    except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError, RuntimeError, OverflowError) as error:
+        # pyarrow's errors derive from these, and so do those of zipfile, json and the decompressors.
+        raise DataError(f"{name}: {_first_line(error)}") from error
+    except MemoryError as error:
+        raise DataError(f"{name}: needs more memory than there is; is the file what its name says?") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,165 @@
+"""`--where`: a small expression over columns, such as `country == 'de' and score > 0.5`.
+
+It is parsed with Python's own parser and only ever walked, never run: names are columns, and nothing but comparisons, `in`, `and`, `or`,
+`not` and literals is understood.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from xent.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from xent.io.tables import Column
+
+_COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Eq: "equal",
+    ast.NotEq: "not_equal",
+    ast.Lt: "less",
+    ast.LtE: "less_equal",
+    ast.Gt: "greater",
+    ast.GtE: "greater_equal",
+}
+
+Mask = Callable[[Mapping[str, Any]], Any]
+
+
+class Where:
+    """A parsed condition.
+
+    Column names that are not words stand in backquotes: `` `model name` == 'b' ``.
+
+    Raises
+    ------
+    UsageError
+        The text is no such expression.
+
+    >>> sorted(Where("country == 'de' and not score > 0.5").columns)
+    ['country', 'score']
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.columns: set[str] = set()
+        self._quoted: dict[str, str] = {}
+        try:
+            tree = ast.parse(re.sub(r"`([^`]*)`", self._unquote, text).strip(), mode="eval")
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise UsageError(f"--where {text}: cannot be understood; write for example \"country == 'de' and score > 0.5\"") from None
+        self._mask = self._condition(tree.body)
+
+    def _unquote(self, match: re.Match[str]) -> str:
+        word = f"_quoted_{len(self._quoted)}"
+        self._quoted[word] = match[1]
+        return word
+
+    def __call__(self, columns: Mapping[str, Column]) -> npt.NDArray[np.bool_]:
+        """The rows for which the condition holds; a comparison with a missing value does not."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        arrays = {name: pa.array(column) if isinstance(column, np.ndarray) else column for name, column in columns.items()}
+        try:
+            mask = self._mask(arrays)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+            raise UsageError(f"--where {self.text}: {str(error).splitlines()[0]}") from error
+        return np.asarray(pc.fill_null(mask, False).to_numpy(zero_copy_only=False), dtype=bool)
+
+    def _condition(self, node: ast.expr) -> Mask:
+        match node:
+            case ast.BoolOp(op=op, values=values):
+                return self._all_of("and_kleene" if isinstance(op, ast.And) else "or_kleene", [self._condition(value) for value in values])
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                inner = self._condition(operand)
+                return lambda arrays: _compute("invert", inner(arrays))
+            case ast.Compare(left=left, ops=ops, comparators=comparators):
+                sides = [left, *comparators]
+                pairs = [self._comparison(sides[at], op, sides[at + 1]) for at, op in enumerate(ops)]
+                return self._all_of("and_kleene", pairs)
+            case ast.Name():
+                return self._value(node)
+        raise UsageError(f"--where {self.text}: only comparisons of columns with values, joined by and, or and not, are understood")
+
+    def _all_of(self, function: str, parts: list[Mask]) -> Mask:
+        def mask(arrays: Mapping[str, Any]) -> Any:
+            result = parts[0](arrays)
+            for part in parts[1:]:
+                result = _compute(function, result, part(arrays))
+            return result
+
+        return mask
+
+    def _comparison(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Mask:
+        if isinstance(op, ast.In | ast.NotIn):
+            column, values = self._value(left), self._literals(right)
+            negated = isinstance(op, ast.NotIn)
+
+            def contains(arrays: Mapping[str, Any]) -> Any:
+                result = _is_in(column(arrays), values)
+                return _compute("invert", result) if negated else result
+
+            return contains
+        if type(op) not in _COMPARISONS:
+            raise UsageError(f"--where {self.text}: only ==, !=, <, <=, >, >= and in compare")
+        function, one, other = _COMPARISONS[type(op)], self._value(left), self._value(right)
+        return lambda arrays: _compare(function, one(arrays), other(arrays))
+
+    def _value(self, node: ast.expr) -> Mask:
+        if isinstance(node, ast.Name):
+            name = self._quoted.get(node.id, node.id)
+            self.columns.add(name)
+            return lambda arrays: arrays[name]
+        value = self._literal(node)
+        return lambda _: value
+
+    def _literals(self, node: ast.expr) -> list[Any]:
+        if isinstance(node, ast.Tuple | ast.List | ast.Set):
+            return [self._literal(item) for item in node.elts]
+        return [self._literal(node)]
+
+    def _literal(self, node: ast.expr) -> Any:
+        try:
+            value = ast.literal_eval(node)
+        except (ValueError, TypeError, SyntaxError, RecursionError):
+            value = None
+        if not isinstance(value, bool | int | float | str):
+            raise UsageError(f"--where {self.text}: {ast.unparse(node)} is neither a column, a number nor a text")
+        return value
+
+
+def _compute(function: str, *values: Any) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.call_function(function, list(values))
+
+
+def _compare(function: str, left: Any, right: Any) -> Any:
+    """Compares a column with a value or another column; texts of a column that holds numbers stay texts."""
+    import pyarrow as pa
+
+    def plain(side: Any, beside: Any) -> Any:
+        if isinstance(side, pa.DictionaryArray):
+            return side.dictionary_decode()
+        if isinstance(side, pa.Array):
+            return side
+        text_column = isinstance(beside, pa.DictionaryArray) or (isinstance(beside, pa.Array) and pa.types.is_string(beside.type))
+        return pa.scalar(str(side).lower() if isinstance(side, bool) else str(side)) if text_column else pa.scalar(side)
+
+    return _compute(function, plain(left, right), plain(right, left))
+
+
+def _is_in(column: Any, values: list[Any]) -> Any:
+    result = _compare("equal", column, values[0]) if values else None
+    for value in values[1:]:
+        result = _compute("or_kleene", result, _compare("equal", column, value))
+    if result is None:
+        raise UsageError("--where: `in` needs at least one value")
+    return result

@@ -1,0 +1,134 @@
+"""Decoding and arithmetic on all cores, with memory bounded by the batches in flight.
+
+Every worker takes a part of the rows, reads it batch by batch and adds each to a tally of its own; pyarrow and NumPy let go of the
+interpreter's lock for both. Where there are fewer parts than workers, workers share one: its batches are read one after another, and
+while one worker computes the next reads. Tallies merge exactly, so it makes no difference who computed what.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+_Item = TypeVar("_Item")
+
+
+def available_cores() -> int:
+    """The number of cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Part(Generic[_Item]):
+    """A part that several workers may read from, one at a time."""
+
+    def __init__(self, number: int, start: Callable[[], Iterator[_Item]]) -> None:
+        self.number = number
+        self.readers = 0
+        self.finished = False
+        self._start = start
+        self._items: Iterator[_Item] | None = None
+        self._lock = threading.Lock()
+
+    def next_item(self) -> _Item | None:
+        with self._lock:
+            if self.finished:
+                return None
+            if self._items is None:
+                self._items = self._start()
+            try:
+                item = next(self._items, None)
+            except BaseException:
+                self.finished = True
+                raise
+            if item is None:
+                self.finished = True
+            return item
+
+
+class _Plan(Generic[_Item]):
+    """Who reads what: a part nobody has begun, else the begun one with the fewest readers.
+
+    After an error only the parts before it go on, for they may hold an earlier one: the error that is reported is the first in the
+    order of the rows, whoever met one first.
+    """
+
+    def __init__(self, parts: Sequence[Callable[[], Iterator[_Item]]]) -> None:
+        self._waiting = [_Part(number, start) for number, start in enumerate(parts)][::-1]
+        self._begun: list[_Part[_Item]] = []
+        self._lock = threading.Lock()
+        self.errors: list[tuple[int, BaseException]] = []
+        self._limit = len(parts)
+
+    def choose(self) -> _Part[_Item] | None:
+        with self._lock:
+            if self._waiting and self._waiting[-1].number < self._limit:
+                part = self._waiting.pop()
+                self._begun.append(part)
+            else:
+                self._begun = [part for part in self._begun if not part.finished]
+                open_parts = [part for part in self._begun if part.number < self._limit]
+                if not open_parts:
+                    return None
+                part = min(open_parts, key=lambda part: part.readers)
+            part.readers += 1
+            return part
+
+    def goes_on(self, part: _Part[_Item]) -> bool:
+        return part.number < self._limit
+
+    def fail(self, part: _Part[_Item], error: BaseException) -> None:
+        with self._lock:
+            self.errors.append((part.number, error))
+            self._limit = min(self._limit, part.number)
+            part.readers -= 1
+
+    def leave(self, part: _Part[_Item]) -> None:
+        with self._lock:
+            part.readers -= 1
+
+    def stop(self) -> None:
+        self._limit = -1
+
+
+def work(
+    parts: Sequence[Callable[[], Iterator[_Item]]], consumers: Sequence[Callable[[_Item], None]], order: Callable[[BaseException], tuple[int, ...]]
+) -> None:
+    """Gives every item of every part to one of the consumers, each of which runs in a thread of its own.
+
+    Parameters
+    ----------
+    parts : called to start reading a part
+    consumers : one a thread; a single one runs in the calling thread
+    order : where an error stands among the items of its part; the first one is raised
+
+    Raises
+    ------
+    The first error that a part or a consumer raised, in the order of the rows.
+    """
+    plan = _Plan(parts)
+
+    def run(consume: Callable[[_Item], None]) -> None:
+        while (part := plan.choose()) is not None:
+            try:
+                while plan.goes_on(part) and (item := part.next_item()) is not None:
+                    consume(item)
+            except BaseException as error:  # noqa: BLE001  # Raised again below, by the thread that waits.
+                plan.fail(part, error)
+            else:
+                plan.leave(part)
+
+    if len(consumers) == 1:
+        run(consumers[0])
+    else:
+        with ThreadPoolExecutor(len(consumers), thread_name_prefix="xent") as pool:
+            try:
+                for running in [pool.submit(run, consume) for consume in consumers]:
+                    running.result()
+            except BaseException:
+                plan.stop()  # Interrupted: let the workers end after the batch they are at.
+                raise
+    if plan.errors:
+        raise min(plan.errors, key=lambda pair: (pair[0], *order(pair[1])))[1]
