@@ -97,6 +97,10 @@ class Batch:
             self._derived[key] = function(self, *args, **options)
         return cast("_T", self._derived[key])
 
+    def forget(self) -> None:
+        """Lets go of what was derived. A view of the rows may be the batch itself, and such a circle would outlive its use."""
+        self._derived.clear()
+
     def replaced(self, y_true: Array, y_pred: Array) -> Batch:
         """The same rows seen in another way: other labels and predictions, the same weights and slices."""
         return Batch(y_true, y_pred, self.sample_weight, self.groups, self.stored, self.origin, self.row_numbers)

@@ -107,6 +107,9 @@ class Tally:
             except DomainError as error:
                 error.source, error.row = kept.place(error.row)
                 raise
+            finally:
+                kept.forget()
+                block.forget()
 
     def _lift(self, block: Batch) -> None:
         if not len(block):

@@ -66,8 +66,8 @@ class Dataset:
         self._decoder = LabelDecoder(self.classes if hard else None)
         for table in [*self._tables, *([self._labels] if self._labels else [])]:
             _require_columns(table, self._columns(table), self._where)
-            if hard and self._decoder.wants_text and hasattr(table, "parse_as_text"):
-                table.parse_as_text(self.roles.label[0])
+            numbers = {*self.roles.pred, *([self.roles.weight] if self.roles.weight else []), *(self.roles.label if not hard else ())}
+            table.declare(texts=self.roles.label if hard and self._decoder.wants_text else (), numbers=numbers)
         counts = [table.rows for table in self._tables]
         self.rows = sum(count for count in counts if count is not None) if None not in counts and self._where is None else None
         self._check_lengths()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xent.core.conventions import CONVENTIONS
 
@@ -28,9 +28,14 @@ def health_sentences(metric: MetricResult) -> list[str]:
         sentences.append(f"{_rows(health.renormalised)} renormalised, largest |sum - 1| {health.max_sum_error:.3g}")
     elif health.max_sum_error:
         sentences.append(f"sums not renormalised, largest |sum - 1| {health.max_sum_error:.3g}")
-    if health.exact_value is not None and repr(health.exact_value) != repr(metric.value):
-        sentences.append(f"exact value {health.exact_value:.10g}")
+    if (exact := _shown(health.exact_value)) not in ("", _shown(metric.value)):
+        sentences.append(f"exact value {exact}")
     return sentences
+
+
+def _shown(value: Any) -> str:
+    """A single number with the digits that people are shown; a difference behind them is no news."""
+    return f"{value:.7g}" if isinstance(value, int | float) else ""
 
 
 def _rows(count: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class PartitionedTable:
+class PartitionedTable(Table):
     """A table with columns that its folder's name gives it."""
 
     def __init__(self, table: Table, partition: Mapping[str, str]) -> None:
@@ -23,12 +23,15 @@ class PartitionedTable:
         self.rows = table.rows
         self._table = table
         self._partition = partition
-        self.fields: Sequence[Field] = [*table.fields, *(Field(name, "text (folder)", "text") for name in partition)]
+        self.fields = [*table.fields, *(Field(name, "text (folder)", "text") for name in partition)]
 
     def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
         mine = [name for name in columns if name in self._partition]
         others = [name for name in columns if name not in self._partition]
         return [partial(self._read, part, mine) for part in self._table.parts(others, chunk_rows)]
+
+    def declare(self, *, texts: Collection[str], numbers: Collection[str]) -> None:
+        self._table.declare(texts=texts, numbers=numbers)
 
     def _read(self, part: Part, names: list[str]) -> Iterator[Chunk]:
         for chunk in part():

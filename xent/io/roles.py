@@ -127,9 +127,12 @@ def _conventional_pred(name: str, fields: Sequence[Field], only: bool) -> tuple[
     families: dict[str, list[tuple[str, str]]] = {}
     for field in fields:
         match = _FAMILY.fullmatch(field.name)
-        if match and field.kind != "text":
+        if match:
             rest = match["rest"] or match["named"] or match["numbered"] or ""
             families.setdefault(match["stem"] or ("p_" if match["named"] else "p"), []).append((field.name, rest))
+    # Predicted class names stand beside probabilities in many files. One text among numbers is a fault, though, to be reported.
+    kinds = {field.name: field.kind for field in fields}
+    families = {stem: family for stem, family in families.items() if any(kinds[column] != "text" for column, _ in family)}
     if not families and only and len(fields) == 1:
         return (fields[0].name,)
     if not families:

@@ -41,16 +41,19 @@ _DATA = _record(
     "What was read.",
     {
         "sources": {"type": "array", "items": {"type": "string"}, "description": "The files, in the order in which they were read."},
-        "rows": {**_COUNT, "description": "Rows read, before any was dropped."},
-        "rows_dropped": {**_COUNT, "description": "Rows left out because a label, prediction or weight is missing."},
-        "weight_sum": {**_ref("number"), "description": "The sum of the weights of the rows that count; their number where there are none."},
+        "rows": {**_COUNT, "description": "Rows evaluated."},
+        "rows_dropped": {**_COUNT, "description": "Rows read but left out, because a label, prediction or weight is missing."},
+        "weight_sum": {**_ref("number"), "description": "The sum of the weights of the rows; their number where there are no weights."},
         "classes": {**_or_null(_COUNT), "description": "The number of classes, where there are classes."},
         "columns": {
             "type": "object",
             "description": "Which columns are label, prediction and weight, and the names of the classes.",
             "properties": {"class_names": {"type": "array", "items": {"type": "string"}}},
         },
-        "digest": {"type": "string", "description": "A fingerprint of labels and weights; row order, chunking and file layout do not matter."},
+        "digest": {
+            "type": "string",
+            "description": "A fingerprint of labels and weights; row order, chunking and file layout do not matter.",
+        },
     },
 )
 
@@ -107,7 +110,10 @@ RESULT: dict[str, Any] = {
             "metrics": {"type": "array", "items": _ref("metric"), "description": "The values for all rows, in the order asked for."},
             "slices": {"type": "array", "items": _ref("metric"), "description": "The values for each slice."},
             "gates": {"type": "array", "items": {"type": "object"}, "description": "What became of every gate."},
-            "verdict": {"enum": ["pass", "fail", "inconclusive", "none"], "description": "Of all gates together; none where there are none."},
+            "verdict": {
+                "enum": ["pass", "fail", "inconclusive", "none"],
+                "description": "Of all gates together; none where there are none.",
+            },
         },
     ),
     "$defs": {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
-from xent.core.errors import DataError
+from xent.core.errors import DataError, XentError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,16 +49,19 @@ Part = Callable[[], Iterator[Chunk]]
 """A stretch of a table that can be read by itself, beside others; calling it starts the reading."""
 
 
-class Table(Protocol):
-    """One opened source."""
+class Table:
+    """One opened source; every reader has a subclass."""
 
     name: str
     fields: Sequence[Field]
-    rows: int | None
+    rows: int | None = None
 
     def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
         """Stretches of the table that together are all of it, in order; `columns` are the only ones read."""
-        ...
+        raise NotImplementedError
+
+    def declare(self, *, texts: Collection[str], numbers: Collection[str]) -> None:
+        """Says what columns hold by their roles. Formats whose values are text parse them so; others know already."""
 
 
 def rows_per_chunk(chunk_rows: int | None, bytes_per_row: int) -> int:
@@ -71,15 +74,14 @@ def reading(name: str) -> Iterator[None]:
     """Turns whatever a library raises on a broken file into a `DataError` that names the file."""
     try:
         yield
-    except DataError:
+    except XentError:
         raise
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise DataError(f"{name}: {error.strerror or error}") from error
-    except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError, RuntimeError, OverflowError) as error:
-        # pyarrow's errors derive from these, and so do those of zipfile, json and the decompressors.
-        raise DataError(f"{name}: {_first_line(error)}") from error
     except MemoryError as error:
         raise DataError(f"{name}: needs more memory than there is; is the file what its name says?") from error
+    except OSError as error:
+        raise DataError(f"{name}: {error.strerror or _first_line(error)}") from error
+    except Exception as error:  # noqa: BLE001  # pyarrow, zipfile, json and the decompressors raise a dozen kinds on broken files.
+        raise DataError(f"{name}: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

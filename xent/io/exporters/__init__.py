@@ -24,7 +24,15 @@ EXPORTERS: dict[str, Exporter] = {
     "markdown": to_markdown,
 }
 
-SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".md": "markdown", ".markdown": "markdown"}
+SUFFIXES = {
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".md": "markdown",
+    ".markdown": "markdown",
+}
 
 
 def format_of(path: PurePath) -> str:

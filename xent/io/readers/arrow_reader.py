@@ -11,21 +11,22 @@ import pyarrow as pa
 from xent.core.errors import DataError
 from xent.io.arrow_values import byte_width, field_of
 from xent.io.places import Place
-from xent.io.tables import Chunk, Field, Part, reading, rows_per_chunk
+from xent.io.tables import Chunk, Field, Part, Table, reading, rows_per_chunk
 
 
-class ArrowTable:
+class ArrowTable(Table):
     """One Arrow IPC file or stream."""
 
     def __init__(self, place: Place) -> None:
         self.name = place.name
-        self.rows: int | None = None
         self._place = place
         with reading(self.name):
-            if self._place.open_file().read(4) == b"FEA1":
+            with place.open_file() as file:
+                magic = file.read(4)
+            if magic == b"FEA1":
                 raise DataError(f"{self.name}: Feather version 1 is not read; write it again with version 2")
             self._schema = self._open(None).schema
-        self.fields: Sequence[Field] = [field_of(field.name, field.type) for field in self._schema]
+        self.fields = [field_of(field.name, field.type) for field in self._schema]
 
     def _open(self, columns: Sequence[str] | None) -> Any:
         options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else [self._schema.names.index(name) for name in columns])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
 import pyarrow as pa
@@ -15,10 +15,13 @@ import pyarrow.csv as pa_csv
 
 from xent.core.errors import DataError
 from xent.io.places import Place
-from xent.io.tables import CHUNK_BYTES, MOST_ROWS, Chunk, Field, Kind, Part, reading
+from xent.io.tables import MOST_ROWS, Chunk, Field, Kind, Part, Table, reading
 
 _HEAD = 1 << 20
 """Bytes that are looked at to see the header and whether a column holds numbers."""
+
+_BLOCK = 1 << 19
+"""Bytes that are parsed at a time. pyarrow reads several blocks ahead, so larger ones cost memory, and gain no speed."""
 
 _LONGEST_HEADER = 1 << 26
 
@@ -29,17 +32,16 @@ _TRUE, _FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
 _WHERE = re.compile(r"In CSV column #(?P<column>\d+): (?:Row #(?P<row>\d+): )?(?P<what>.*)", re.DOTALL)
 
 
-class CsvTable:
+class CsvTable(Table):
     """One file of delimited text with a header line."""
 
     def __init__(self, place: Place, delimiter: str) -> None:
         self.name = place.name
-        self.rows: int | None = None
         self._place = place
         self._delimiter = delimiter
         with reading(self.name):
             self._names, sample = self._look()
-        self.fields: Sequence[Field] = [_field(name, [row[at] for row in sample if at < len(row)]) for at, name in enumerate(self._names)]
+        self.fields = [_field(name, [row[at] for row in sample if at < len(row)]) for at, name in enumerate(self._names)]
         self._texts = {field.name for field in self.fields if field.kind in ("text", "boolean")}
 
     def _look(self) -> tuple[list[str], list[list[str]]]:
@@ -61,9 +63,9 @@ class CsvTable:
         rows = list(csv.reader(lines if whole else lines[:-1] or lines, delimiter=self._delimiter, strict=False))
         return rows[0], rows[1:]
 
-    def parse_as_text(self, column: str) -> None:
-        """Reads a column as text though its first values look like numbers: class names may."""
-        self._texts.add(column)
+    def declare(self, *, texts: Collection[str], numbers: Collection[str]) -> None:
+        # Class names may look like numbers in the first rows, and a stray word in a column of numbers is a fault to report.
+        self._texts = (self._texts | set(texts)) - set(numbers)
 
     def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
         return [partial(self._read, list(dict.fromkeys(columns)), chunk_rows)]
@@ -88,7 +90,7 @@ class CsvTable:
         with self._place.open_stream() as stream:
             yield from pa_csv.open_csv(
                 stream,
-                read_options=pa_csv.ReadOptions(block_size=CHUNK_BYTES, column_names=self._names, skip_rows=1, use_threads=True),
+                read_options=pa_csv.ReadOptions(block_size=_BLOCK, column_names=self._names, skip_rows=1, use_threads=True),
                 parse_options=pa_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
                 convert_options=pa_csv.ConvertOptions(
                     include_columns=columns,

@@ -13,21 +13,20 @@ import pyarrow.json as pa_json
 from xent.core.errors import DataError
 from xent.io.arrow_values import field_of
 from xent.io.places import Place
-from xent.io.tables import CHUNK_BYTES, MOST_ROWS, Chunk, Field, Part, reading
+from xent.io.tables import CHUNK_BYTES, MOST_ROWS, Chunk, Field, Part, Table, reading
 
 _HEAD = 1 << 20
 
 
-class JsonLinesTable:
+class JsonLinesTable(Table):
     """One file of JSON objects, one a line."""
 
     def __init__(self, place: Place) -> None:
         self.name = place.name
-        self.rows: int | None = None
         self._place = place
         with reading(self.name):
             self._types = self._look()
-        self.fields: Sequence[Field] = [field_of(name, kind) for name, kind in self._types.items()]
+        self.fields = [field_of(name, kind) for name, kind in self._types.items()]
 
     def _look(self) -> dict[str, pa.DataType]:
         head = self._place.head(_HEAD)

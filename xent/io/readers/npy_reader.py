@@ -14,7 +14,7 @@ import numpy as np
 
 from xent.core.errors import DataError
 from xent.io.places import Place
-from xent.io.tables import Chunk, Field, Kind, Part, reading, rows_per_chunk
+from xent.io.tables import Chunk, Field, Kind, Part, Table, reading, rows_per_chunk
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -80,7 +80,7 @@ class Header:
         return block if self.dtype.isnative else block.astype(self.dtype.newbyteorder("="))
 
 
-class NpyTable:
+class NpyTable(Table):
     """One NPY file: a table of one column, as many-dimensional as the array."""
 
     def __init__(self, place: Place) -> None:
@@ -92,8 +92,8 @@ class NpyTable:
         if found != expected:
             what = "is truncated" if found < expected else "is longer than its header says"
             raise DataError(f"{self.name}: {what}: {found} bytes where an array of shape {self._header.shape} takes {expected}")
-        self.fields: Sequence[Field] = [self._header.field(WHOLE)]
-        self.rows: int | None = self._header.rows
+        self.fields = [self._header.field(WHOLE)]
+        self.rows = self._header.rows
 
     def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
         size = rows_per_chunk(chunk_rows, self._header.row_bytes)
@@ -132,7 +132,7 @@ def _fill(name: str, file: IO[bytes], offset: int, values: npt.NDArray[Any]) -> 
         done += count
 
 
-class NpzTable:
+class NpzTable(Table):
     """One NPZ file: its arrays are columns, read beside each other."""
 
     def __init__(self, place: Place) -> None:
@@ -145,8 +145,7 @@ class NpzTable:
             self._headers = {column: self._header(member) for column, member in self._members.items()}
         if not self._headers:
             raise DataError(f"{self.name}: holds no arrays")
-        self.fields: Sequence[Field] = [header.field(name) for name, header in self._headers.items()]
-        self.rows: int | None = None
+        self.fields = [header.field(name) for name, header in self._headers.items()]
 
     def _header(self, member: str) -> Header:
         with self._archive.open(member) as stream:

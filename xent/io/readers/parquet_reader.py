@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 
 from xent.io.arrow_values import byte_width, field_of
 from xent.io.places import Place
-from xent.io.tables import Chunk, Field, Part, reading, rows_per_chunk
+from xent.io.tables import Chunk, Field, Part, Table, reading, rows_per_chunk
 
 _BUFFER = 1 << 16
 """Without a buffer the reader takes a whole column chunk into memory, and memory grows with the row groups."""
 
 
-class ParquetTable:
+class ParquetTable(Table):
     """One Parquet file; every row group is a part."""
 
     def __init__(self, place: Place) -> None:
@@ -26,8 +26,8 @@ class ParquetTable:
             file = self._open()
             self._metadata = file.metadata
             self._schema = file.schema_arrow
-        self.fields: Sequence[Field] = [field_of(field.name, field.type) for field in self._schema]
-        self.rows: int | None = self._metadata.num_rows
+        self.fields = [field_of(field.name, field.type) for field in self._schema]
+        self.rows = self._metadata.num_rows
 
     def _open(self, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
         return pq.ParquetFile(
