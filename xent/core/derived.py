@@ -28,6 +28,22 @@ def labels(batch: Batch) -> Array:
     return as_float(batch.y_true)
 
 
+def extremes(batch: Batch) -> tuple[float, float]:
+    """The smallest and the largest prediction; NaN if there is one."""
+    return _extremes(batch.y_pred)
+
+
+def weight_extremes(batch: Batch) -> tuple[float, float]:
+    """The smallest and the largest weight; NaN if there is one."""
+    return (1.0, 1.0) if batch.sample_weight is None else _extremes(batch.sample_weight)
+
+
+def _extremes(values: Array) -> tuple[float, float]:
+    if not values.size:
+        return 0.0, 0.0
+    return float(np.minimum.reduce(values, axis=None)), float(np.maximum.reduce(values, axis=None))
+
+
 def has_index_labels(batch: Batch) -> bool:
     """Whether `y_true` holds class indices rather than distributions over the classes."""
     return batch.y_true.ndim == batch.y_pred.ndim - 1

@@ -68,8 +68,11 @@ def _label_hashes(y_true: Array, classes: Sequence[str] | None) -> Hashes:
 
 
 def _hashes_of_numbers(values: Array) -> Hashes:
-    # Adding 0.0 makes one zero of the two.
-    return (values.astype(np.float64) + 0.0).view(np.uint64) * np.uint64(_ODD[0])
+    # Adding 0.0 makes one zero of the two. Whole numbers differ in their first bits alone, which the shift brings to the last ones.
+    bits = (values.astype(np.float64) + 0.0).view(np.uint64)
+    bits ^= bits >> np.uint64(32)
+    bits *= np.uint64(_ODD[0])
+    return bits
 
 
 def _hashes_of_rows(y_true: Array, classes: Sequence[str] | None) -> Hashes:
@@ -103,5 +106,4 @@ def _finish(hashes: Hashes, weight: Array | None) -> Hashes:
     hashes = hashes + (np.uint64(ones) if weight is None else weight.astype(np.float64).view(np.uint64) * np.uint64(_ODD[1]))
     hashes ^= hashes >> np.uint64(32)
     hashes *= np.uint64(_ODD[2])
-    hashes ^= hashes >> np.uint64(29)
     return hashes

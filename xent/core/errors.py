@@ -28,7 +28,7 @@ class UsageError(XentError, ValueError):
 class UnknownNameError(UsageError):
     """A name that no table holds.
 
-    >>> str(UnknownNameError("metric", "acuracy", ["accuracy", "auc"]))
+    >>> str(UnknownNameError("metric", "acuracy", ["accuracy", "recall"]))
     "unknown metric 'acuracy'; did you mean 'accuracy'?"
     """
 

@@ -14,6 +14,8 @@ that of Demmel and Nguyen, "Fast Reproducible Floating-Point Summation", ARITH 2
 from __future__ import annotations
 
 import math
+import struct
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,6 +41,11 @@ _BITS = 46
 
 _SMALLEST_STEP = -1000
 """Below this exponent the constant that splits would leave float64's range; such blocks are added as Python integers."""
+
+_SPREAD_OF_FLOAT32 = 53 - 24 - 15
+"""Binary orders of magnitude that float32 values of a block may span for their plain sum in float64 to be exact."""
+
+_LOCAL = threading.local()
 
 _LARGEST = 970
 """Above this exponent the constant would overflow; such blocks too are added as Python integers."""
@@ -72,11 +79,12 @@ class ExactSum:
     @classmethod
     def of(cls, values: npt.NDArray[Any], groups: Groups | None = None) -> ExactSum:
         """The exact sum of `values`, shape (n,), in each of `groups` (all rows are one group where it is None)."""
-        values = np.ascontiguousarray(values, dtype=np.float64)
         if groups is None or groups.count == 1:
             total = cls.zero()
-            total.units[0] = _units_of(values, total)
+            for start in range(0, len(values), _BLOCK):
+                total.units[0] += _units_of_block(values[start : start + _BLOCK], total)
             return total
+        values = np.ascontiguousarray(values, dtype=np.float64)
         total = cls.zero(groups.count)
         for start in range(0, len(values), _GROUPED_BLOCK):
             at = slice(start, start + _GROUPED_BLOCK)
@@ -165,42 +173,69 @@ def _ratio(numerator: int, denominator: int) -> float:
         return math.inf if (numerator > 0) == (denominator > 0) else -math.inf
 
 
-def _units_of(values: npt.NDArray[np.float64], total: ExactSum) -> int:
+def _units_of_block(block: npt.NDArray[Any], total: ExactSum) -> int:
     """The sum in units of 2**_UNIT; values that are not finite are counted into the only group of `total` instead."""
-    return sum(_units_of_block(values[start : start + _BLOCK], total) for start in range(0, len(values), _BLOCK))
-
-
-def _units_of_block(block: npt.NDArray[np.float64], total: ExactSum) -> int:
-    largest = max(float(np.maximum.reduce(block)), -float(np.minimum.reduce(block)))
-    if not math.isfinite(largest):
+    low, high = float(np.minimum.reduce(block)), float(np.maximum.reduce(block))
+    if low > 0.0 and _is_exact_as_float(block.dtype.itemsize, low, high):
+        return _units_of_float(float(np.add.reduce(block, dtype=np.float64)))
+    block = np.ascontiguousarray(block, dtype=np.float64)
+    if not (math.isfinite(low) and math.isfinite(high)):
         block = _count_not_finite(block, None, total)
-        largest = float(np.maximum.reduce(np.abs(block)))
-    exponent = math.frexp(largest)[1]
+        low, high = float(np.minimum.reduce(block)), float(np.maximum.reduce(block))
+    exponent = math.frexp(max(high, -low))[1]
     if exponent > _LARGEST:
         return _units_one_by_one(block)
-    units, rest = 0, block
-    while largest != 0.0:
+    # No value has a bit below this one; unknown where values may be small or zero.
+    lowest_bit = math.frexp(low)[1] - 53 if low > 0.0 else -math.inf
+    shifted, rest = _scratch(len(block))
+    units, left, anything = 0, block, high != 0.0 or low != 0.0
+    while anything:
         step = exponent - _BITS
         if step < _SMALLEST_STEP:
-            return units + _units_one_by_one(rest)
-        steps, rest = _split_off(rest, step)
-        units += steps << (step - _UNIT)
+            return units + _units_one_by_one(left)
+        last = step <= lowest_bit
+        units += _split_off(left, step, shifted, None if last else rest) << (step - _UNIT)
         # What is left lies within half a step, so the next grid takes the next _BITS bits.
-        exponent = step
-        largest = 1.0 if rest.any() else 0.0
+        left, exponent = rest, step
+        anything = not last and bool(left.any())
     return units
 
 
-def _split_off(values: npt.NDArray[np.float64], step: int) -> tuple[int, npt.NDArray[np.float64]]:
-    """How many times 2**step the values add up to, each rounded to a multiple of it, and what the rounding left of each."""
+def _is_exact_as_float(itemsize: int, low: float, high: float) -> bool:
+    """Whether adding up a block of positive float32s in float64 rounds nothing: all sums fit into 53 bits above the lowest bit."""
+    return itemsize <= 4 and high < math.inf and math.frexp(high)[1] - math.frexp(low)[1] <= _SPREAD_OF_FLOAT32
+
+
+def _units_of_float(value: float) -> int:
+    mantissa, exponent = math.frexp(value)
+    return int(math.ldexp(mantissa, 53)) << (exponent - 53 - _UNIT)
+
+
+def _scratch(size: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Two arrays of the thread's own, used again for every block: fresh memory costs more than the arithmetic."""
+    if not hasattr(_LOCAL, "arrays"):
+        _LOCAL.arrays = np.empty(_BLOCK), np.empty(_BLOCK)
+    shifted, rest = _LOCAL.arrays
+    return shifted[:size], rest[:size]
+
+
+def _split_off(
+    values: npt.NDArray[np.float64], step: int, shifted: npt.NDArray[np.float64], rest: npt.NDArray[np.float64] | None
+) -> int:
+    """How many times 2**step the values add up to, each rounded to a multiple of it; `rest` gets what the rounding left of each."""
     magic = math.ldexp(1.5, step + 52)
-    shifted = values + magic
+    np.add(values, magic, out=shifted)
     # Adding `magic` gives every value the same exponent, so the bits of the results count steps. Their sum wraps around 2**64, the
     # number of steps is far smaller than that, and modular arithmetic brings it back.
-    wrapped = int(np.add.reduce(shifted.view(np.int64))) - len(values) * int(np.float64(magic).view(np.int64))
-    steps = (wrapped + 2**63) % 2**64 - 2**63
-    shifted -= magic
-    return steps, np.subtract(values, shifted, out=shifted)
+    wrapped = int(np.add.reduce(shifted.view(np.int64))) - len(values) * _bits_of(magic)
+    if rest is not None:
+        shifted -= magic
+        np.subtract(values, shifted, out=rest)
+    return (wrapped + 2**63) % 2**64 - 2**63
+
+
+def _bits_of(value: float) -> int:
+    return int.from_bytes(struct.pack("<d", value), "little", signed=True)
 
 
 def _units_one_by_one(values: npt.NDArray[np.float64]) -> int:

@@ -36,16 +36,17 @@ def categorical_health(batch: Batch, *, smoothed: bool, convention_name: str) ->
 def binary_health(batch: Batch, *, convention_name: str) -> Health:
     """Health of probabilities that stand alone, each of the event that its label says happened or not."""
     epsilon = convention(convention_name).epsilon(batch.stored)
-    p = batch.derive(derived.predictions)
+    low, high = batch.derive(derived.extremes)
+    if epsilon is None or (low >= epsilon and high <= 1.0 - epsilon):
+        return no_health(batch)
     nothing = np.zeros(len(batch), dtype=bool)
-    clipped = nothing if epsilon is None else _outside(p, epsilon)
-    return health_of(batch, clipped, nothing, np.zeros(len(batch)))
+    return health_of(batch, _outside(batch.derive(derived.predictions), epsilon), nothing, np.zeros(len(batch)))
 
 
 def no_health(batch: Batch) -> Health:
     """Health where nothing is done to predictions."""
-    nothing = np.zeros(len(batch), dtype=bool)
-    return health_of(batch, nothing, nothing, np.zeros(len(batch)))
+    groups = 1 if batch.groups is None else batch.groups.count
+    return Health(np.zeros(groups, dtype=np.int64), np.zeros(groups, dtype=np.int64), np.zeros(groups))
 
 
 def _shares(p: Array, sums: Array, renormalises: bool) -> Array:

@@ -123,10 +123,12 @@ def _broadcast(values: Array, weight: Array) -> tuple[Array, Array]:
     if values.ndim == 0:
         weight = weight[0] if weight.shape == (1,) else weight
         return np.broadcast_to(values, weight.shape), weight
+    if weight.ndim == 0:
+        return values, np.broadcast_to(weight, values.shape)
     shapes = f"values of shape {values.shape} and weights of shape {weight.shape}"
     values, weight = align(values, weight)
     # A vector beside a matrix would run along its last axis if the sizes happened to agree.
-    if weight.ndim and weight.ndim != values.ndim:
+    if weight.ndim != values.ndim:
         raise DataError(f"sample_weight must have the rank of the values: {shapes}")
     try:
         return values, np.broadcast_to(weight, values.shape)

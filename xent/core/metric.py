@@ -128,7 +128,7 @@ class Metric:
         given = np.asarray(y_pred)
         y_true, y_pred = align(np.asarray(y_true), as_float(given))
         weight = None if sample_weight is None else as_float(sample_weight)
-        return Batch(as_rows(y_true), as_rows(y_pred), weight, stored=_stored(given, y_pred))
+        return Batch(as_rows(y_true), as_rows(y_pred), weight, stored=stored_type(given, y_pred))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Adds rows.
@@ -208,8 +208,8 @@ class Metric:
         return metric
 
     def get_config(self) -> dict[str, Any]:
-        """The parameters that make this metric again."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        """The parameters that make this metric again, as plain values: JSON gives back what it was given."""
+        return {name: _listed(getattr(self, name)) for name in inspect.signature(type(self)).parameters}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -222,7 +222,7 @@ class Metric:
 
     def __repr__(self) -> str:
         defaults = self.row.parameters
-        given = [f"{key}={value!r}" for key, value in self.parameters().items() if value != defaults[key]]
+        given = [f"{key}={value!r}" for key, value in self.parameters().items() if value != _listed(defaults[key])]
         return f"{type(self).__name__}({', '.join(given)})"
 
 
@@ -250,7 +250,11 @@ def state_from_json(plain: Mapping[str, Any]) -> State:
     return kinds[plain["kind"]].from_json(plain)
 
 
-def _stored(given: Array, y_pred: Array) -> str | None:
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def stored_type(given: Array, y_pred: Array) -> str | None:
     """The coarser of the types that predictions came in and are computed in; the convention "sklearn" clips by it."""
     return min(given.dtype, y_pred.dtype, key=lambda dtype: dtype.itemsize).name if given.dtype.kind == "f" else None
 

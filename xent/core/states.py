@@ -7,10 +7,11 @@ element; so reading in chunks, in threads, in shards and resuming a run are one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from xent.core.cells import Cells
 from xent.core.errors import DataError
 from xent.core.exact import ExactSum
 from xent.core.lazy import np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """A record of `ExactSum`s and arrays, merged field by field: added, unless `largest` names the field."""
+    """A record of `ExactSum`s, `Cells` and arrays, merged field by field: added, unless `largest` names the field."""
 
     largest: ClassVar[frozenset[str]] = frozenset()
 
@@ -42,7 +43,7 @@ class State:
         picked = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            picked[field.name] = value.take(group) if isinstance(value, ExactSum) else value[group : group + 1]
+            picked[field.name] = value[group : group + 1] if isinstance(value, np.ndarray) else value.take(group)
         return type(self)(**picked)
 
     def to_json(self) -> dict[str, Any]:
@@ -50,7 +51,7 @@ class State:
         plain: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            plain[field.name] = value.to_json() if isinstance(value, ExactSum) else {"dtype": value.dtype.name, "values": value.tolist()}
+            plain[field.name] = {"dtype": value.dtype.name, "values": value.tolist()} if isinstance(value, np.ndarray) else value.to_json()
         return plain
 
     @classmethod
@@ -59,9 +60,11 @@ class State:
         return cls(**{field.name: _field_from_json(plain[field.name]) for field in fields(cls)})
 
 
-def _field_from_json(plain: Mapping[str, Any]) -> ExactSum | Array:
+def _field_from_json(plain: Mapping[str, Any]) -> ExactSum | Cells | Array:
     if "units" in plain:
         return ExactSum.from_json(plain)
+    if "codes" in plain:
+        return Cells.from_json(plain)
     return np.array(plain["values"], dtype=plain["dtype"])
 
 
@@ -91,3 +94,26 @@ class Health(State):
     clipped: Array
     renormalised: Array
     max_sum_error: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellCounts(State):
+    """The state of metrics that count: cells to whose numbers the metric gives a meaning."""
+
+    cells: Cells
+
+    def measured(self, function: Callable[[Array], Array]) -> Array:
+        """`function` of the dense cells, shape (groups, ...), with NaN for groups that nothing fell into."""
+        values = np.array(function(self.cells.dense()), dtype=np.float64)
+        values[self.cells.unmeasured()] = np.nan
+        return values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crosstab(State):
+    """A confusion matrix of as many classes as turn up: pairs of classes as cells, and the number of classes of every group."""
+
+    largest = frozenset({"classes"})
+
+    cells: Cells
+    classes: Array

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 _M = TypeVar("_M", bound="type[Metric]")
 
 Direction = Literal["lower", "higher", "none"]
-Inputs = Literal["binary", "categorical", "values"]
-"""How a metric looks at a file: as probabilities of single events, as probabilities over classes, or as plain numbers."""
+Inputs = Literal["binary", "categorical", "values", "events", "rankings", "classwise", "decisions", "classes"]
+"""How a metric looks at a file: as probabilities of single events, as probabilities over classes, as plain numbers; as events, where each
+of several classes is one; as scores of which only the order matters; as classes one by one; as scores that decide for a class; or as
+numbers of classes."""
 
 Task = Literal["binary", "multiclass", "regression"]
 
@@ -62,9 +64,7 @@ class Row:
     def parameters(self) -> Mapping[str, Any]:
         """The parameters with their defaults; `inspect.Parameter.empty` marks one that must be given."""
         return {
-            name: parameter.default
-            for name, parameter in inspect.signature(self.cls).parameters.items()
-            if name not in ("name", "dtype")
+            name: parameter.default for name, parameter in inspect.signature(self.cls).parameters.items() if name not in ("name", "dtype")
         }
 
 
@@ -121,5 +121,5 @@ def row_of(name: str) -> Row:
     rows = table()
     canonical = _ALIASES.get(name.lower())
     if canonical is None:
-        raise UnknownNameError("metric", name, {*rows, *_ALIASES})
+        raise UnknownNameError("metric", name, {*rows, *(alias for row in rows.values() for alias in row.aliases)})
     return rows[canonical]

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from xent.core import digest
+from xent.core.derived import extremes, weight_extremes
 from xent.core.errors import DomainError, UsageError
 from xent.core.exact import ExactSum
 from xent.core.lazy import np
 from xent.core.reduction import row_counts, total_weight
 from xent.core.result import HealthReport, MetricResult
 from xent.core.states import Health, State, WeightedSum
-from xent.core.views import SOFTENED, VIEWS, check_weights, extremes
+from xent.core.views import SOFTENED, VIEWS, check_weights
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
@@ -226,11 +227,10 @@ def _plain(value: Any) -> Any:
 
 
 def _has_missing(block: Batch) -> bool:
-    """Whether a label, prediction or weight is NaN; the predictions' extremes are wanted anyway, and NaN shows in them."""
-    if math.isnan(block.derive(extremes)[0]):
+    """Whether a label, prediction or weight is NaN. The extremes are wanted anyway, and NaN shows in them."""
+    if math.isnan(block.derive(extremes)[0]) or math.isnan(block.derive(weight_extremes)[0]):
         return True
-    others = (block.y_true, block.sample_weight)
-    return any(values is not None and values.dtype.kind == "f" and bool(np.isnan(values).any()) for values in others)
+    return block.y_true.dtype.kind == "f" and bool(np.isnan(block.y_true).any())
 
 
 def _missing_rows(block: Batch) -> Array:

@@ -11,7 +11,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from xent.core.arrays import align
-from xent.core.derived import predictions, softmax
+from xent.core.decisions import known_class, predicted_class
+from xent.core.derived import extremes, has_index_labels, sigmoid, softmax, weight_extremes
 from xent.core.errors import DataError, DomainError, NotProbabilityError
 from xent.core.lazy import np
 
@@ -40,6 +41,10 @@ def as_binary(batch: Batch, from_logits: bool) -> Batch:
     """
     if not from_logits:
         batch.derive(check_probabilities)
+    return _single_events(batch, from_logits)
+
+
+def _single_events(batch: Batch, from_logits: bool) -> Batch:
     y_true, y_pred = batch.y_true, batch.y_pred
     if y_pred.ndim == 2 and y_pred.shape[1] == 1:
         y_pred = y_pred[:, 0]
@@ -72,6 +77,13 @@ def as_categorical(batch: Batch, from_logits: bool) -> Batch:
     """
     if not from_logits:
         batch.derive(check_probabilities)
+    y_true, y_pred = _over_classes(batch, from_logits)
+    if y_true.shape == y_pred.shape:
+        y_true = _index_if_one_hot(y_true)
+    return batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
+
+
+def _over_classes(batch: Batch, from_logits: bool) -> tuple[Array, Array]:
     y_true, y_pred = batch.y_true, batch.y_pred
     if y_pred.ndim == 1 or y_pred.shape[-1] == 1:
         score = y_pred.reshape(len(y_pred), -1)[:, 0] if y_pred.ndim <= 2 else y_pred[..., 0]
@@ -81,9 +93,95 @@ def as_categorical(batch: Batch, from_logits: bool) -> Batch:
         y_true = y_true[..., 0]
     if y_true.shape not in (y_pred.shape, y_pred.shape[:-1]):
         raise DataError(f"labels and predictions do not fit: {_many(y_true)} labels for {_many(y_pred)} classes")
-    if y_true.shape == y_pred.shape:
-        y_true = _index_if_one_hot(y_true)
+    return y_true, y_pred
+
+
+def as_classwise(batch: Batch, from_logits: bool) -> Batch:
+    """What `as_categorical` gives, for metrics that take the classes one by one: labels that are several at a time stay so.
+
+    Raises
+    ------
+    DataError
+        Labels and predictions have other numbers of classes.
+    DomainError
+        A probability lies outside [0, 1].
+    """
+    if not from_logits:
+        batch.derive(check_probabilities)
+    y_true, y_pred = _over_classes(batch, from_logits)
     return batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
+
+
+def as_events(batch: Batch, from_logits: bool) -> Batch:
+    """What `as_binary` gives, but also one label among several classes, each of which then is an event.
+
+    Raises
+    ------
+    DataError
+        Labels and predictions do not fit each other.
+    DomainError
+        A label lies outside [0, 1], or a probability does.
+    """
+    return as_classwise(batch, from_logits) if _is_one_of_many(batch) else as_binary(batch, from_logits)
+
+
+def as_rankings(batch: Batch, from_logits: bool) -> Batch:
+    """What `as_events` gives, for metrics to which only the order of the predictions matters: they need not be probabilities.
+
+    Logits stay what they are, since the probabilities nearest to 0 and 1 would be rounded to equal ones. But over several classes
+    their order within a class is that of the probabilities, not their own.
+    """
+    if not _is_one_of_many(batch):
+        return _single_events(batch, from_logits)
+    seen = batch.replaced(*_over_classes(batch, from_logits))
+    return seen.replaced(seen.y_true, seen.derive(softmax)) if from_logits else seen
+
+
+def as_decisions(batch: Batch, from_logits: bool) -> Batch:
+    """Scores over classes, (n, k), or the number of the predicted class, (n,), where the predictions are whole numbers.
+
+    Scores need not be probabilities, for only the largest matters; but one column is the probability of class 1 of two.
+
+    Raises
+    ------
+    DataError
+        Labels and predictions have other numbers of classes.
+    DomainError
+        One column of predictions holds something other than class numbers or probabilities.
+    """
+    y_true, y_pred = batch.y_true, batch.y_pred
+    if y_pred.ndim == 1 or y_pred.shape[1:] == (1,):
+        if y_pred.dtype.kind in "iub" and not from_logits:
+            numbers = y_pred.reshape(-1).astype(np.intp)
+            if y_true.ndim == 2:
+                y_true = y_true[:, 0] if y_true.shape[1] == 1 else y_true.argmax(axis=1)
+            return batch.replaced(y_true, numbers)
+        if not from_logits:
+            batch.derive(check_probabilities)
+    y_true, y_pred = _over_classes(batch, from_logits)
+    return batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
+
+
+def as_classes(batch: Batch, from_logits: bool) -> Batch:
+    """The number of the class that is true and of the one that is predicted: the largest score, or a probability above one half.
+
+    Raises
+    ------
+    DataError
+        Labels and predictions have other numbers of classes.
+    DomainError
+        A label is not the number of a class.
+    """
+    seen = batch.derive(as_decisions, from_logits)
+    if seen.y_pred.ndim == 1:
+        return seen
+    return batch.replaced(seen.derive(known_class), seen.derive(predicted_class))
+
+
+def _is_one_of_many(batch: Batch) -> bool:
+    """Whether every row has one label and more than two scores."""
+    labels = batch.y_true.ndim - (batch.y_true.ndim > 1 and batch.y_true.shape[-1] == 1)
+    return labels == batch.y_pred.ndim - 1 and batch.y_pred.shape[-1] > 2
 
 
 def as_values(batch: Batch, from_logits: bool) -> Batch:
@@ -104,7 +202,7 @@ def as_probabilities(batch: Batch, from_logits: bool) -> Batch:
     """Logits of single events as probabilities, for a metric that has no `from_logits` of its own."""
     if not from_logits:
         return batch
-    return batch.replaced(batch.y_true, _sigmoid(batch.derive(predictions)))
+    return batch.replaced(batch.y_true, batch.derive(sigmoid))
 
 
 def as_class_probabilities(batch: Batch, from_logits: bool) -> Batch:
@@ -112,25 +210,32 @@ def as_class_probabilities(batch: Batch, from_logits: bool) -> Batch:
     return batch.replaced(batch.y_true, batch.derive(softmax)) if from_logits else batch
 
 
-def _sigmoid(x: Array) -> Array:
-    """1 / (1 + e^-x), without overflow on either side."""
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1.0, small) / (1.0 + small)
+def as_event_probabilities(batch: Batch, from_logits: bool) -> Batch:
+    """Logits as probabilities: over classes where every row has one label, else of single events."""
+    if not from_logits:
+        return batch
+    return batch.replaced(batch.y_true, batch.derive(softmax if batch.derive(has_index_labels) else sigmoid))
 
 
-VIEWS: dict[str, Callable[[Batch, bool], Batch]] = {"binary": as_binary, "categorical": as_categorical, "values": as_values}
+VIEWS: dict[str, Callable[[Batch, bool], Batch]] = {
+    "binary": as_binary,
+    "categorical": as_categorical,
+    "values": as_values,
+    "events": as_events,
+    "rankings": as_rankings,
+    "classwise": as_classwise,
+    "decisions": as_decisions,
+    "classes": as_classes,
+}
 """How a metric sees the rows, by the `inputs` of its row in the table."""
 
-SOFTENED: dict[str, Callable[[Batch, bool], Batch]] = {"binary": as_probabilities, "categorical": as_class_probabilities}
+SOFTENED: dict[str, Callable[[Batch, bool], Batch]] = {
+    "binary": as_probabilities,
+    "categorical": as_class_probabilities,
+    "events": as_event_probabilities,
+    "classwise": as_event_probabilities,
+}
 """How logits become what a metric sees that only knows probabilities, by the same key."""
-
-
-def extremes(batch: Batch) -> tuple[float, float]:
-    """The smallest and the largest prediction of the block; NaN if there is one."""
-    p = batch.y_pred
-    if not p.size:
-        return 0.0, 0.0
-    return float(np.minimum.reduce(p, axis=None)), float(np.maximum.reduce(p, axis=None))
 
 
 def check_probabilities(batch: Batch) -> None:
@@ -142,12 +247,13 @@ def check_probabilities(batch: Batch) -> None:
 
 def check_weights(batch: Batch) -> None:
     """Raises `DomainError` for the first weight that is negative or infinite."""
-    if batch.sample_weight is not None:
+    low, high = batch.derive(weight_extremes)
+    if low < 0.0 or high == math.inf:
         _check_range(batch.sample_weight, 0.0, sys.float_info.max, "weight {} is not a finite number of at least 0", "sample_weight")
 
 
-def _check_range(values: Array, low: float, high: float, message: str, role: str = "y_true") -> None:
-    if not values.size or (float(np.minimum.reduce(values, axis=None)) >= low and float(np.maximum.reduce(values, axis=None)) <= high):
+def _check_range(values: Array | None, low: float, high: float, message: str, role: str = "y_true") -> None:
+    if values is None or not values.size or (float(np.minimum.reduce(values, axis=None)) >= low and float(np.maximum.reduce(values, axis=None)) <= high):
         return
     # float64 bounds: as Python floats they would be rounded to the type of the values, and overflow float16.
     bad = (values < np.float64(low)) | (values > np.float64(high))
@@ -161,7 +267,7 @@ def _check_range(values: Array, low: float, high: float, message: str, role: str
 def _index_if_one_hot(y_true: Array) -> Array:
     """Class indices where every row is one-hot: they need one logarithm a row, and give the same bits."""
     if y_true.size and np.count_nonzero(y_true == 1.0) == len(y_true) == np.count_nonzero(y_true) and y_true.ndim == 2:
-        index = y_true.argmax(axis=-1)
+        index = np.asarray(y_true.argmax(axis=-1))
         if (y_true[np.arange(len(y_true)), index] == 1.0).all():
             return index
     return y_true

@@ -1,0 +1,1 @@
+"""Bytes to batches, results to bytes."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import xent
 from xent.core import digest
@@ -106,3 +107,53 @@ def _refuse_missing(dataset: Dataset, tally: Tally) -> None:
     rows = "1 row lacks" if tally.rows_dropped == 1 else f"{tally.rows_dropped} rows lack"
     located = dataset.located(error)
     raise DataError(f"{located}; {rows} one in all\npass --nan skip to leave them out, or --nan propagate to let them make the value NaN") from error
+
+
+def evaluate_files(
+    sources: str | Sequence[str], metrics: Sequence[str] | None = None, *, nan: NanPolicy = "error", from_logits: bool = False, **options: Any
+) -> Result:
+    """What `xent eval` does, from Python.
+
+    Parameters
+    ----------
+    sources : a file, a glob, a directory, or several
+    metrics : metrics as the command line takes them, such as "auc:curve=PR"; None takes those that fit the task found
+    nan, from_logits : as in `evaluate`
+    options : how to read, as in `xent.io.request.Request`: `label`, `pred`, `weight`, `labels`, `on`, `classes`, `where` and others
+
+    Returns
+    -------
+    The result, whose `metrics` stand in the order asked for.
+
+    Raises
+    ------
+    UsageError, DataError, NothingEvaluated
+        As `open_dataset` and `evaluate` do.
+    """
+    from xent.core.specs import default_specs, parse_spec
+    from xent.core.table import table
+
+    with read_files(sources, **options) as dataset:
+        specs = default_specs(table(), dataset.task()) if metrics is None else [parse_spec(text) for text in metrics]
+        built = [spec.with_defaults({"from_logits": from_logits}).build() for spec in specs]
+        return evaluate(dataset, built, nan=nan, from_logits=from_logits)
+
+
+def read_files(sources: str | Sequence[str], **options: Any) -> Dataset:
+    """Opened sources, whose `batches()` are the rows in order.
+
+    Parameters
+    ----------
+    sources : a file, a glob, a directory, or several
+    options : how to read, as in `xent.io.request.Request`
+
+    Raises
+    ------
+    UsageError, DataError, NothingEvaluated
+        As `open_dataset` does.
+    """
+    from xent.io.dataset import open_dataset
+    from xent.io.request import Request
+
+    paths = (sources,) if isinstance(sources, str | os.PathLike) else tuple(sources)
+    return open_dataset(Request(sources=tuple(os.fspath(path) for path in paths), **options))

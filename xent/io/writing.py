@@ -28,10 +28,10 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
     try:
         for path, content in contents.items():
             with _naming(path):
-                target = Path(os.path.realpath(path))
-                if target.exists() and not target.is_file():
-                    target.write_bytes(content)
+                if path.exists() and not path.is_file():
+                    path.write_bytes(content)
                 else:
+                    target = Path(os.path.realpath(path))
                     # Known before the first byte is written, so that an interruption in between leaves nothing behind.
                     temporary = staged[target] = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
                     _write(temporary, content, target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xent.core import derived
-from xent.core.arrays import align, classes_last, mean_classes, require_same_shape, sum_classes
+from xent.core.arrays import align, classes_last, mean_classes, put_class, require_same_shape, sum_classes
 from xent.core.batch import Batch
 from xent.core.conventions import convention as convention_of
 from xent.core.errors import DataError
@@ -31,28 +31,41 @@ __all__ = [
 
 def binary_values(batch: Batch, *, from_logits: bool, label_smoothing: float, convention: str) -> Array:
     """Binary cross-entropy, averaged over the last axis."""
-    return mean_classes(_one_axis(batch.derive(binary_elements, from_logits, label_smoothing, convention)))
-
-
-def _one_axis(values: Array) -> Array:
-    return values[:, None] if values.ndim == 1 else values
+    elements = binary_elements(batch, from_logits, label_smoothing, convention)
+    return elements if elements.ndim == 1 else mean_classes(elements)
 
 
 def binary_elements(batch: Batch, from_logits: bool, label_smoothing: float, convention: str) -> Array:
     """Binary cross-entropy of every element."""
-    y = batch.derive(smooth_binary_labels, label_smoothing)
-    p = batch.derive(derived.predictions)
     if from_logits:
+        y, x = batch.derive(smooth_binary_labels, label_smoothing), batch.derive(derived.predictions)
         # max(x, 0) - x y + ln(1 + e^-|x|) overflows for no x.
-        return np.maximum(p, 0.0) - p * y + np.log1p(np.exp(-np.abs(p)))
+        return np.maximum(x, 0.0) - x * y + np.log1p(np.exp(-np.abs(x)))
     rules = convention_of(convention)
-    epsilon = rules.epsilon(batch.stored)
-    p = batch.derive(clipped_predictions, epsilon or 0.0)
+    epsilon: float | None = rules.epsilon(batch.stored) or 0.0
+    if batch.derive(lie_within, epsilon or 0.0):
+        # Conventions that change nothing here share one array, and so all that is made of it.
+        epsilon = None
+    return batch.derive(_elements, epsilon, label_smoothing, rules.least_log)
+
+
+def _elements(batch: Batch, epsilon: float | None, label_smoothing: float, least_log: float | None) -> Array:
+    y, p = batch.derive(smooth_binary_labels, label_smoothing), batch.derive(derived.predictions)
+    if epsilon is not None:
+        p = derived.clip(p, epsilon)
     if not label_smoothing and batch.derive(has_hard_labels):
         # |p - (1 - y)| is p where y = 1 and 1 - p where y = 0: one logarithm instead of two.
-        log = _log(np.abs(p + (y - 1.0)), rules.least_log)
+        likelihood = np.subtract(y, 1.0)
+        likelihood += p
+        log = _log(np.abs(likelihood, out=likelihood), least_log)
         return np.negative(log, out=log)
-    return -(_times_log(y, p, rules.least_log) + _times_log(1.0 - y, 1.0 - p, rules.least_log))
+    return -(_times_log(y, p, least_log) + _times_log(1.0 - y, 1.0 - p, least_log))
+
+
+def lie_within(batch: Batch, epsilon: float) -> bool:
+    """Whether every prediction lies in [epsilon, 1 - epsilon]."""
+    low, high = batch.derive(derived.extremes)
+    return low >= epsilon and high <= 1.0 - epsilon
 
 
 def smooth_binary_labels(batch: Batch, label_smoothing: float) -> Array:
@@ -63,28 +76,23 @@ def smooth_binary_labels(batch: Batch, label_smoothing: float) -> Array:
 
 def has_hard_labels(batch: Batch) -> bool:
     """Whether every label is 0 or 1."""
-    y = batch.derive(derived.labels)
+    y = batch.y_true
+    if y.dtype.kind in "biu":
+        return not y.size or bool(np.minimum.reduce(y, axis=None) >= 0 and np.maximum.reduce(y, axis=None) <= 1)
     return bool(((y == 0.0) | (y == 1.0)).all())
 
 
-def clipped_predictions(batch: Batch, epsilon: float) -> Array:
-    """Predictions moved into [epsilon, 1 - epsilon]; the very same array where all of them lie there."""
-    p = batch.derive(derived.predictions)
-    if p.size and np.minimum.reduce(p, axis=None) >= epsilon and np.maximum.reduce(p, axis=None) <= 1.0 - epsilon:
-        return p
-    return derived.clip(p, epsilon)
-
-
 def _log(p: Array, least: float | None) -> Array:
+    """ln p, in place, at least `least`."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        log = np.log(p)
+        log = np.log(p, out=p)
     return log if least is None else np.maximum(log, least, out=log)
 
 
 def _times_log(weight: Array, p: Array, least: float | None) -> Array:
     """weight ln p, which is 0 where the weight is."""
     with np.errstate(invalid="ignore"):
-        product = weight * _log(p, least)
+        product = weight * _log(p.copy(), least)
     return np.where(weight == 0.0, 0.0, product) if np.isnan(product).any() else product
 
 
@@ -94,9 +102,11 @@ def categorical_values(batch: Batch, *, from_logits: bool, label_smoothing: floa
         log = batch.derive(derived.true_log_probability, from_logits, convention)
         if not label_smoothing:
             return -log
-        logs = batch.derive(derived.log_probabilities, from_logits, convention)
+        # The very products that smoothed one-hot labels would give, so that it makes no difference which of the two a block holds.
         share = label_smoothing / batch.y_pred.shape[-1]
-        return -((1.0 - label_smoothing) * log + share * sum_classes(logs))
+        products = batch.derive(derived.log_probabilities, from_logits, convention) * share
+        put_class(products, batch.derive(derived.true_class), (1.0 - label_smoothing + share) * log)
+        return -sum_classes(products)
     y = batch.derive(smooth_labels, label_smoothing)
     return -sum_classes(_zero_where(y == 0.0, y, batch.derive(derived.log_probabilities, from_logits, convention)))
 
@@ -118,6 +128,8 @@ def sparse_values(batch: Batch, *, from_logits: bool, ignore_class: int | None, 
     """Cross-entropy over classes for index labels; 0 where the label is `ignore_class`."""
     if ignore_class is None:
         return categorical_values(batch, from_logits=from_logits, label_smoothing=0.0, convention=convention)
+    if not batch.derive(derived.has_index_labels):
+        raise DataError("ignore_class needs labels that are class indices, not distributions")
     ignored = batch.y_true == ignore_class
     kept = Batch(np.where(ignored, 0, batch.y_true), batch.y_pred, stored=batch.stored)
     values = categorical_values(kept, from_logits=from_logits, label_smoothing=0.0, convention=convention)

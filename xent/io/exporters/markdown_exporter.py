@@ -25,7 +25,9 @@ def to_markdown(result: Result) -> str:
         name = metric.name if metric.label is None else f"{escaped(metric.label)} ({metric.name})"
         where = ["all" if metric.slice is None else escaped(_slice(metric))] if sliced else []
         better = {"lower": "lower ↓", "higher": "higher ↑"}.get(metric.direction, "")
-        lines.append([name, *where, _number(metric.value), str(metric.count), better, "; ".join(health_sentences(metric))])
+        lines.append(
+            [name, *where, _number(metric.value), str(metric.count), better, "; ".join(health_sentences(metric)).replace("|", "\\|")]
+        )
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     data = result.data
     dropped = f", {data.rows_dropped} dropped" if data.rows_dropped else ""

@@ -1,0 +1,198 @@
+"""`xent eval` from arguments to output, in this process."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+CCE = -(math.log(0.95) + math.log(0.1)) / 2
+CCE_WEIGHTED = -(0.3 * math.log(0.95) + 0.7 * math.log(0.1))
+BCE = -(2 * math.log(0.75) + math.log(0.5)) / 3
+
+
+def only(ended):
+    """The one metric of a JSON result."""
+    assert ended.status == 0, ended.err
+    (metric,) = json.loads(ended.out)["metrics"]
+    return metric
+
+
+def test_the_worked_example_comes_out(xent, multi):
+    metric = only(xent("eval", multi, "-m", "categorical_crossentropy"))
+    assert metric["value"] == pytest.approx(CCE, rel=1e-15)
+    assert metric["count"] == 2
+
+
+def test_weights(xent, multi):
+    assert only(xent("eval", multi, "-m", "cce", "--weight", "w"))["value"] == pytest.approx(CCE_WEIGHTED, rel=1e-15)
+
+
+def test_quiet_prints_the_bare_number_with_all_digits(xent, multi):
+    ended = xent("eval", multi, "-m", "cce", "-m", "scce", "-q")
+    assert [float(line) for line in ended.out.splitlines()] == pytest.approx([CCE, CCE], rel=1e-15)
+    value = only(xent("eval", multi, "-m", "cce"))["value"]
+    assert ended.out.splitlines()[0] == repr(value)
+    assert ended.err == ""
+
+
+def test_what_was_chosen_is_said_on_standard_error(xent, multi):
+    ended = xent("eval", multi)
+    assert "label" in ended.err
+    assert "p_cat" in ended.err
+    assert all(line.startswith("xent: ") for line in ended.err.splitlines())
+
+
+@pytest.mark.parametrize(("source", "name"), [("multi", "categorical_crossentropy"), ("binary", "binary_crossentropy")])
+def test_without_a_metric_the_task_decides(xent, request, source, name):
+    metrics = json.loads(xent("eval", request.getfixturevalue(source)).out)["metrics"]
+    assert name in [metric["name"] for metric in metrics]
+
+
+def test_binary(xent, binary):
+    assert only(xent("eval", binary, "-m", "bce"))["value"] == pytest.approx(BCE, rel=1e-15)
+
+
+def test_logits(xent, logits):
+    rows = np.array([[2.0, -1.0, 0.5], [0.0, 3.0, -2.0]])
+    expected = np.mean([math.log(sum(math.exp(x) for x in row)) - row[index] for row, index in zip(rows, (0, 1), strict=True)])
+    metric = only(xent("eval", logits, "--labels", "y.npy", "-m", "cce", "--from-logits"))
+    assert metric["value"] == pytest.approx(expected, rel=1e-14)
+    assert metric["params"]["from_logits"] is True
+
+
+def test_logits_without_the_flag_are_refused_and_the_flag_is_named(xent, logits):
+    ended = xent("eval", logits, "--labels", "y.npy", "-m", "cce")
+    assert (ended.status, ended.out) == (3, "")
+    *_, first, second = ended.err.splitlines()
+    assert first.startswith("xent: error: logits.npy: ")
+    assert "row 1" in first
+    assert second == "  if these are logits, pass --from-logits"
+
+
+def test_a_flag_sets_the_parameter_of_all_metrics_that_take_it_but_not_where_it_is_given(xent, multi):
+    ended = xent("eval", multi, "-m", "cce", "-m", "mine=cce:label_smoothing=0.5", "-m", "scce", "--label-smoothing", "0.2")
+    params = [metric["params"] for metric in json.loads(ended.out)["metrics"]]
+    assert [one.get("label_smoothing") for one in params] == [0.2, 0.5, None]
+
+
+def test_a_flag_that_no_metric_takes_is_wrong_usage(xent, multi):
+    ended = xent("eval", multi, "-m", "cce", "--ignore-class", "1")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == "xent: error: --ignore-class: none of the metrics takes it (categorical_crossentropy)\n"
+
+
+def test_ignore_class(xent, multi):
+    metric = only(xent("eval", multi, "-m", "scce", "--ignore-class", "2"))
+    assert (metric["count"], metric["value"]) == (1, pytest.approx(-math.log(0.95), rel=1e-15))
+
+
+def test_the_convention_reaches_the_metrics_that_take_it(xent, folder):
+    (folder / "sure.csv").write_text("y,score\n1,0\n0,0.5\n")
+    exact = only(xent("eval", "sure.csv", "-m", "bce", "--convention", "exact"))
+    assert exact["value"] == "inf"
+    keras = only(xent("eval", "sure.csv", "-m", "bce"))
+    assert keras["value"] == pytest.approx((-math.log(1e-7) + math.log(2)) / 2, rel=1e-12)
+    assert keras["health"] == {"clipped": 1, "renormalised": 0, "max_sum_error": 0.0, "exact_value": "inf"}
+
+
+def test_a_label_names_the_value(xent, multi):
+    metric = only(xent("eval", multi, "-m", "mine=cce"))
+    assert (metric["name"], metric["label"]) == ("categorical_crossentropy", "mine")
+
+
+def test_two_metrics_of_one_label_are_wrong_usage(xent, multi):
+    ended = xent("eval", multi, "-m", "a=cce", "-m", "a=scce")
+    assert (ended.status, ended.err) == (2, "xent: error: two metrics are labelled 'a'\n")
+
+
+def test_wrong_questions_are_answered_before_a_file_is_opened(xent):
+    assert xent("eval", "missing.csv", "-m", "cce:smooth=1").status == 2
+    assert xent("eval", "missing.csv", "-m", "cce").status == 3
+
+
+@pytest.mark.parametrize("text", ["cat,dog,eel", "@names.txt"])
+def test_class_names(xent, folder, text):
+    (folder / "names.txt").write_text("cat\ndog\neel\n")
+    (folder / "list.jsonl").write_text('{"label": "dog", "probs": [0.05, 0.95, 0]}\n{"label": "eel", "probs": [0.1, 0.8, 0.1]}\n')
+    metric = only(xent("eval", "list.jsonl", "--classes", text, "-m", "cce"))
+    assert metric["value"] == pytest.approx(CCE, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("a,,b", "holds an empty name"), ("a,b,a", "names 'a' twice"), ("@no.txt", "cannot read the class names")]
+)
+def test_wrong_class_names(xent, multi, text, said):
+    ended = xent("eval", multi, "--classes", text)
+    assert ended.status == 2
+    assert said in ended.err
+
+
+def test_missing_values(xent, folder):
+    (folder / "gaps.csv").write_text("y,score\n1,0.75\n0,nan\n")
+    ended = xent("eval", "gaps.csv", "-m", "bce")
+    assert (ended.status, ended.out) == (3, "")
+    assert "row 2" in ended.err
+    skipped = xent("eval", "gaps.csv", "-m", "bce", "--nan", "skip")
+    result = json.loads(skipped.out)
+    assert result["data"]["rows_dropped"] == 1
+    assert result["metrics"][0]["value"] == pytest.approx(-math.log(0.75), rel=1e-15)
+    assert only(xent("eval", "gaps.csv", "-m", "bce", "--nan", "propagate"))["value"] == "nan"
+
+
+def test_standard_input(xent, multi, folder):
+    ended = xent("eval", "-", "--input-format", "csv", "-m", "cce", "-q", stdin=(folder / multi).read_bytes())
+    assert float(ended.out) == pytest.approx(CCE, rel=1e-15)
+
+
+def test_how_it_is_read_never_changes_the_result(xent, multi):
+    outputs = {xent("eval", multi, *how).out for how in ([], ["--chunk-rows", "1"], ["--threads", "1"], ["--threads", "3"])}
+    assert len(outputs) == 1
+
+
+def test_where(xent, multi):
+    assert only(xent("eval", multi, "-m", "cce", "--where", "w > 0.5"))["count"] == 1
+
+
+def test_every_output_file_is_written_in_the_format_of_its_name(xent, multi, folder):
+    names = ("r.json", "r.jsonl", "r.csv", "r.tsv", "r.md")
+    ended = xent("eval", multi, "-m", "cce", *(word for name in names for word in ("-o", name)))
+    assert ended.status == 0, ended.err
+    assert (folder / "r.json").read_text() == ended.out
+    for name, form in zip(names, ("json", "jsonl", "csv", "tsv", "markdown"), strict=True):
+        assert (folder / name).read_text() == xent("eval", multi, "-m", "cce", "-f", form).out
+    assert {path.name for path in folder.iterdir()} == {multi, *names}
+
+
+def test_a_name_that_tells_no_format_takes_that_of_the_flag(xent, multi, folder):
+    assert xent("eval", multi, "-o", "result.txt", "-f", "csv").status == 0
+    assert (folder / "result.txt").read_text().startswith("name,")
+    ended = xent("eval", multi, "-o", "other.txt")
+    assert ended.status == 2
+    assert "tells no format" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "no/such/r.json"], "there is no such folder"),
+        (["-o", "r.json", "-o", "r.json"], "named twice"),
+        (["-o", "multi.csv"], "would replace what is read"),
+        (["-o", "."], "is a folder"),
+    ],
+)
+def test_files_that_cannot_be_written_are_refused_first(xent, multi, folder, arguments, said):
+    before = (folder / multi).read_bytes()
+    ended = xent("eval", multi, *arguments)
+    assert (ended.status, ended.out) == (2, "")
+    assert said in ended.err
+    assert [path.name for path in folder.iterdir()] == [multi]
+    assert (folder / multi).read_bytes() == before
+
+
+def test_an_error_leaves_no_file(xent, logits, folder):
+    Path("r.json").write_text("before")
+    assert xent("eval", logits, "--labels", "y.npy", "-m", "cce", "-o", "r.json", "-o", "new.csv").status == 3
+    assert Path("r.json").read_text() == "before"
+    assert {path.name for path in folder.iterdir()} == {"logits.npy", "y.npy", "r.json"}

@@ -1,0 +1,58 @@
+"""What README and the docs show is what happens: every command and every line of Python in them is run."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(language: str) -> list:
+    found = []
+    for page in PAGES:
+        for match in re.finditer(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+            line = page.read_text(encoding="utf-8")[: match.start()].count("\n") + 1
+            found.append(pytest.param(match[1], id=f"{page.name}:{line}"))
+    return found
+
+
+def test_pages_have_examples():
+    assert len(blocks("console")) >= 3
+    assert len(blocks("python")) >= 1
+
+
+@pytest.mark.parametrize("block", blocks("console"))
+def test_console(block, tmp_path):
+    """Commands run in a shell beside the sample data; what they print, errors after the output, is what the page shows."""
+    (tmp_path / "sample_data").symlink_to(ROOT / "sample_data")
+    program = tmp_path / "bin" / "xent"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m xent "$@"\n')
+    program.chmod(0o755)
+    environment = os.environ | {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, _, expected = part.partition("\n")
+        done = subprocess.run(command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        errors = done.stderr if done.returncode else ""
+        assert done.stdout + errors == expected, command
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python(block, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    source = block if ">>>" in block else textwrap.indent(block, "")
+    if ">>>" not in block:
+        exec(compile(source, "<page>", "exec"), {})
+        return
+    test = doctest.DocTestParser().get_doctest(source, {}, "page", None, 0)
+    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test)
+    assert result.failed == 0

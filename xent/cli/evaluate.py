@@ -1,0 +1,248 @@
+"""`xent eval`: from files to numbers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from xent.cli.examples import Command
+from xent.cli.metrics_command import complete_metric
+from xent.cli.options import input_options, progress_option
+
+if TYPE_CHECKING:
+    from xent.core.metric import Metric
+    from xent.core.result import Result
+    from xent.core.specs import Spec
+    from xent.core.tally import NanPolicy
+    from xent.io.dataset import Dataset
+    from xent.io.request import Request
+
+FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown")
+CONVENTIONS = ("keras", "exact", "sklearn", "torch")
+
+
+@click.command(
+    cls=Command,
+    short_help="Evaluate predictions from files: the metrics, and how sound they are.",
+    examples=(
+        "xent eval preds.parquet -m categorical_crossentropy",
+        "xent eval preds.csv --label y --pred 'p_*' --weight w -m cce -m sparse_categorical_crossentropy",
+        "xent eval y_pred.npy --labels y_true.npy --from-logits -f json",
+        "xent eval scores.csv -m binary_focal_crossentropy:gamma=3 -o result.json -o result.md",
+        "zcat preds.csv.gz | xent eval - --input-format csv -q",
+    ),
+)
+@click.option(
+    "-m",
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="SPEC",
+    shell_complete=complete_metric,
+    help="name or name:key=value,key=value, or label=name:...; repeatable. Without it: a set for the task found.",
+)
+@input_options
+@click.option("--from-logits", is_flag=True, help="The predictions are logits.")
+@click.option("--label-smoothing", type=float, metavar="X", help="Smoothing of the labels, for the metrics that take it.")
+@click.option("--axis", type=int, metavar="N", help="Axis of the classes, for the metrics that take it.")
+@click.option("--ignore-class", type=int, metavar="N", help="Leave out rows of this label, for the metrics that take it.")
+@click.option(
+    "--convention",
+    type=click.Choice(CONVENTIONS),
+    help="Whose treatment of probabilities: keras clips and renormalises (default), "
+    "exact does neither, sklearn and torch do as those libraries.",
+)
+@click.option(
+    "--nan",
+    type=click.Choice(("error", "skip", "propagate")),
+    default="error",
+    show_default=True,
+    help="What to do with rows in which a value is missing.",
+)
+@click.option(
+    "-f", "--format", "form", type=click.Choice(FORMATS), help="How to print the result: table by default on a terminal, else json."
+)
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also write the result there, in the format of its ending; repeatable; whole or not at all.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print only the bare numbers, all digits, one a line.")
+@progress_option
+def command(
+    request: Request,
+    metrics: tuple[str, ...],
+    from_logits: bool,
+    label_smoothing: float | None,
+    axis: int | None,
+    ignore_class: int | None,
+    convention: str | None,
+    nan: NanPolicy,
+    form: str | None,
+    outputs: tuple[Path, ...],
+    quiet: bool,
+    progress: bool | None,
+) -> None:
+    """Evaluate the predictions in SOURCE...: files, globs, directories, or - for standard input.
+
+    Several sources are one data set. CSV, TSV and JSON lines (plain or .gz .zst .bz2), Parquet, Arrow, NPY and NPZ are read in one
+    streaming pass, and memory does not grow with the rows.
+    """
+    from xent.cli.streams import emit
+
+    # What is wrong with the question is said before any file is opened.
+    given = {"label_smoothing": label_smoothing, "axis": axis, "ignore_class": ignore_class}
+    flags = {key: value for key, value in given.items() if value is not None}
+    soft_flags = {**({"from_logits": True} if from_logits else {}), **({} if convention is None else {"convention": convention})}
+    asked = build(parse(metrics), flags, soft_flags) if metrics else None
+    formats = output_formats(outputs, form, request)
+    result = evaluate_request(request, asked, flags, soft_flags, nan=nan, from_logits=from_logits, quiet=quiet, progress=progress)
+    if outputs:
+        from xent.io.writing import write_files
+
+        write_files({path: render(result, formats[path]).encode("utf-8", "replace") for path in outputs})
+    if quiet:
+        emit(bare_numbers(result))
+    else:
+        emit(render(result, form or ("table" if _is_terminal() else "json"), to_terminal=_is_terminal()))
+
+
+def evaluate_request(
+    request: Request,
+    metrics: list[Metric] | None,
+    flags: Mapping[str, Any],
+    soft_flags: Mapping[str, Any],
+    *,
+    nan: NanPolicy,
+    from_logits: bool,
+    quiet: bool,
+    progress: bool | None,
+) -> Result:
+    """The result; without metrics, that of the set for the task that the data show."""
+    from xent.cli.exits import say
+    from xent.cli.progress import Progress
+    from xent.cli.signals import watched
+    from xent.io.dataset import open_dataset
+    from xent.io.evaluation import evaluate
+
+    with watched(), open_dataset(request) as dataset:
+        if not quiet:
+            for note in dataset.notes:
+                say(note)
+        if metrics is None:
+            metrics = build(defaults_for(dataset), flags, soft_flags)
+        with Progress(dataset.rows, wanted=False if quiet and progress is None else progress) as bar:
+            return evaluate(dataset, metrics, nan=nan, from_logits=from_logits, progress=bar.add)
+
+
+def parse(texts: Sequence[str]) -> list[Spec]:
+    """The metrics asked for.
+
+    Raises
+    ------
+    UsageError
+        One cannot be read, or two have the same label.
+    """
+    from xent.core.errors import UsageError
+    from xent.core.specs import parse_spec
+
+    specs = [parse_spec(text) for text in texts]
+    labels = [spec.label for spec in specs if spec.label is not None]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise UsageError(f"two metrics are labelled {label!r}")
+    return specs
+
+
+def defaults_for(dataset: Dataset) -> list[Spec]:
+    """The metrics for the task that the data show.
+
+    Raises
+    ------
+    UsageError
+        There are none.
+    """
+    from xent.core.errors import UsageError
+    from xent.core.specs import default_specs
+    from xent.core.table import table
+
+    task = dataset.task()
+    specs = default_specs(table(), task)
+    if not specs:
+        raise UsageError(f"no metric runs by default for {task}; name one with -m\nxent metrics lists them")
+    return specs
+
+
+def build(specs: Sequence[Spec], flags: Mapping[str, Any], soft_flags: Mapping[str, Any]) -> list[Metric]:
+    """The metrics with what the flags set for all of them that take it.
+
+    Raises
+    ------
+    UsageError
+        A parameter is wrong, or no metric takes one of `flags`. (`soft_flags` may find no taker.)
+    """
+    from xent.core.errors import UsageError
+
+    for key in flags:
+        if not any(spec.takes(key) for spec in specs):
+            names = ", ".join(dict.fromkeys(spec.row.name for spec in specs))
+            raise UsageError(f"--{key.replace('_', '-')}: none of the metrics takes it ({names})")
+    return [spec.with_defaults({**flags, **soft_flags}).build() for spec in specs]
+
+
+def output_formats(outputs: Sequence[Path], form: str | None, request: Request) -> dict[Path, str]:
+    """The format of every file to write.
+
+    Raises
+    ------
+    UsageError
+        A file cannot be written there, is a source, is named twice, or has an ending that tells no format and --format does not either.
+    """
+    from xent.core.errors import UsageError
+
+    if not outputs:
+        return {}
+    from xent.io.exporters import SUFFIXES, format_of
+
+    formats: dict[Path, str] = {}
+    for path in outputs:
+        if path in formats:
+            raise UsageError(f"--output {str(path)!r} is named twice")
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            raise UsageError(f"--output {str(path)!r} is a folder" if path.is_dir() else f"--output {str(path)!r}: there is no such folder")
+        for source in (*request.sources, request.labels):
+            if source and path.is_file() and Path(source).is_file() and path.samefile(source):
+                raise UsageError(f"--output {str(path)!r} would replace what is read")
+        formats[path] = form if form is not None and path.suffix.lower() not in SUFFIXES else format_of(path)
+    return formats
+
+
+def render(result: Result, form: str, *, to_terminal: bool = False) -> str:
+    """The result as text in a format."""
+    if form == "table":
+        from xent.cli.result_table import result_table
+
+        return result_table(result, to_terminal=to_terminal)
+    from xent.io.exporters import EXPORTERS
+
+    return EXPORTERS[form](result)
+
+
+def bare_numbers(result: Result) -> str:
+    """The values alone, one a line; several values of one metric are a list."""
+    from xent.io.exporters.plain import json_text
+
+    lines = (f"{value!r}\n" if isinstance(value := metric.value, int | float) else json_text(value) for metric in result.metrics)
+    return "".join(lines)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()

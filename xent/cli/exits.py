@@ -1,0 +1,86 @@
+"""What ends the program, and with which status.
+
+0 done · 1 a gate failed · 2 wrong usage or configuration · 3 the data cannot be used · 4 a gate is inconclusive
+5 nothing was evaluated · 130 interrupted · 143 terminated
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+DONE = 0
+USAGE = 2
+DATA = 3
+NOTHING = 5
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+def report(error: BaseException) -> int:
+    """Says on standard error what went wrong, in one or two lines, and returns the exit status that it means."""
+    if os.environ.get("XENT_DEBUG", "0") not in ("", "0"):
+        import traceback
+
+        traceback.print_exception(error)
+    status, text = _verdict(error)
+    say(f"error: {text}")
+    return status
+
+
+def say(text: str) -> None:
+    """One message on standard error, `xent: text`. A second line is indented, so that no name can forge a message."""
+    from xent.io.escaping import printable
+
+    first, newline, second = text.strip().partition("\n")
+    message = f"xent: {printable(first)}\n" + (f"  {printable(second.strip())}\n" if newline else "")
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(message.encode(sys.stderr.encoding or "utf-8", "backslashreplace").decode(sys.stderr.encoding or "utf-8"))
+        sys.stderr.flush()
+    except OSError:
+        # Nobody listens; the exit status still tells.
+        return
+
+
+def _verdict(error: BaseException) -> tuple[int, str]:
+    import click
+
+    from xent.core.errors import NothingEvaluated, UsageError, XentError
+
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return INTERRUPTED, "interrupted"
+    if isinstance(error, SystemExit):
+        return (TERMINATED, "terminated") if error.code == TERMINATED else (USAGE, str(error.code))
+    if isinstance(error, click.UsageError):
+        hint = f"\nsee {error.ctx.command_path} --help" if error.ctx is not None else ""
+        return USAGE, _one_line(error.format_message()) + hint
+    if isinstance(error, UsageError | click.ClickException):
+        return USAGE, str(error)
+    if isinstance(error, NothingEvaluated):
+        return NOTHING, str(error)
+    if isinstance(error, XentError):
+        return DATA, str(error) + _advice(error)
+    if isinstance(error, MemoryError):
+        return DATA, "out of memory; a smaller --chunk-rows or fewer --threads need less"
+    if isinstance(error, OSError):
+        place = "" if error.filename is None else f"{error.filename!r}: "
+        return DATA, f"{place}{error.strerror or _one_line(str(error))}"
+    if type(error).__module__.startswith("pyarrow"):
+        return DATA, _one_line(str(error))
+    return DATA, f"internal error: {type(error).__name__}: {_one_line(str(error))}\nplease report it; XENT_DEBUG=1 shows where it happened"
+
+
+def _advice(error: BaseException) -> str:
+    """What to do about predictions that are no probabilities; `io` re-raises such an error with the place that it found."""
+    from xent.core.errors import NotProbabilityError
+
+    if isinstance(error, NotProbabilityError) or isinstance(error.__cause__, NotProbabilityError):
+        return "\nif these are logits, pass --from-logits"
+    return ""
+
+
+def _one_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[0] if lines else ""

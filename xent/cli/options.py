@@ -1,0 +1,94 @@
+"""Options that several commands share, as decorators, and what becomes of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from xent.io.request import Request
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+INPUT_FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow", "npy", "npz")
+
+_INPUT = (
+    click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
+    click.option("--label", metavar="COL", help="Label column; a glob or a comma list for one-hot columns; a list column."),
+    click.option("--pred", metavar="COL", help="Prediction column; a glob 'p_*', a comma list, or one list column."),
+    click.option("--weight", metavar="COL", help="Column of sample weights."),
+    click.option("--labels", metavar="FILE", help="Labels from a second file, row by row, or by key with --on."),
+    click.option("--on", metavar="COL", help="Key column that joins --labels to the predictions."),
+    click.option("--classes", metavar="A,B,C|@FILE", help="Class names in prediction order; a file has one a line."),
+    click.option("--where", metavar="EXPR", help="Keep the rows for which this holds, e.g. \"country == 'de' and age >= 18\"."),
+    click.option("--input-format", type=click.Choice(INPUT_FORMATS), help="Format of SOURCE where its name does not tell, as for -."),
+    click.option("--chunk-rows", metavar="N", type=click.IntRange(min=1), help="Rows read at a time; never changes a result."),
+    click.option("--threads", metavar="N", type=click.IntRange(min=1), help="Threads to compute with; never changes a result."),
+)
+
+_PROGRESS = click.option("--progress/--no-progress", default=None, help="Progress on standard error; by default on a terminal.")
+
+
+def input_options(command: _F) -> _F:
+    """SOURCE... and all that says what in it is what; the command gets them as one `request`."""
+
+    @functools.wraps(command)
+    def with_request(**options: Any) -> Any:
+        from xent.io.request import Request
+
+        names = ("sources", "label", "pred", "weight", "labels", "on", "where", "input_format", "chunk_rows", "threads")
+        given = {name: options.pop(name) for name in names}
+        request = Request(**given, classes=class_names(options.pop("classes")))
+        _check(request)
+        return command(request=request, **options)
+
+    for option in reversed(_INPUT):
+        with_request = option(with_request)
+    return with_request  # type: ignore[return-value]  # The decorated function takes the options in place of the request.
+
+
+def progress_option(command: _F) -> _F:
+    """`--progress / --no-progress`; None where neither was given."""
+    return _PROGRESS(command)
+
+
+def class_names(text: str | None) -> tuple[str, ...] | None:
+    """The names that `--classes` gives: between commas, or one a line in the file after `@`.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, a name is empty, or one stands there twice.
+
+    >>> class_names("cat, dog")
+    ('cat', 'dog')
+    """
+    from xent.core.errors import UsageError
+
+    if text is None:
+        return None
+    if text.startswith("@"):
+        try:
+            lines = Path(text[1:]).read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read the class names in {text[1:]!r}: {getattr(error, 'strerror', None) or error}") from error
+        names = [line.strip() for line in lines if line.strip()]
+    else:
+        names = [name.strip() for name in text.split(",")]
+    if not names or not all(names):
+        raise UsageError(f"--classes {text!r} holds an empty name")
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise UsageError(f"--classes names {twice[0]!r} twice")
+    return tuple(names)
+
+
+def _check(request: Request) -> None:
+    from xent.core.errors import UsageError
+
+    if request.on is not None and request.labels is None:
+        raise UsageError("--on joins the file of --labels, and there is no --labels")

@@ -1,0 +1,95 @@
+"""A result as a table for people. What comes from files goes in as text, never as rich's markup."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from xent.io.escaping import printable
+from xent.io.health_words import health_sentences
+
+if TYPE_CHECKING:
+    from xent.core.result import DataReport, MetricResult, Result
+
+ARROWS = {"lower": "↓", "higher": "↑", "none": ""}
+
+MOST_VALUES = 12
+"""So many values of an array are shown."""
+
+
+def result_table(result: Result, *, to_terminal: bool = False) -> str:
+    """Metrics with their values and rows, then what was done to the predictions, then what was read."""
+    rows = (*result.metrics, *result.slices)
+    sliced = any(metric.slice is not None for metric in rows)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("metric", *(["slice"] if sliced else [])):
+        table.add_column(column, overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True, style="bold")
+    table.add_column("", no_wrap=True)
+    table.add_column("rows", justify="right", no_wrap=True)
+    for metric in rows:
+        where = [Text(_slice(metric))] if sliced else []
+        table.add_row(_name(metric), *where, Text(shown(metric.value)), Text(ARROWS[metric.direction]), Text(f"{metric.count:,}"))
+    # Without a terminal there is no width to keep to.
+    console = Console(file=io.StringIO(), force_terminal=to_terminal, width=None if to_terminal else 10_000, highlight=False)
+    if to_terminal:
+        console.width = Console(file=sys.stdout).width
+    with console.capture() as capture:
+        console.print(table)
+        for line in _health_lines(rows):
+            console.print(Text(line, style="yellow"), soft_wrap=True)
+        console.print(Text(data_line(result.data), style="dim"), soft_wrap=True)
+    return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+def shown(value: Any) -> str:
+    """A value with seven digits, as Keras shows its own; of a long array the first ones.
+
+    >>> shown(0.1234567891), shown([0.5, float("nan")])
+    ('0.1234568', '[0.5, nan]')
+    """
+    if isinstance(value, list):
+        head = ", ".join(shown(item) for item in value[:MOST_VALUES])
+        return f"[{head}]" if len(value) <= MOST_VALUES else f"[{head}, … {len(value)} in all]"
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
+
+
+def data_line(data: DataReport) -> str:
+    """What was read, in one line."""
+    sources = [printable(source) for source in data.sources]
+    names = ", ".join(sources) if len(sources) <= 3 else f"{len(sources)} files, {sources[0]} .. {sources[-1]}"
+    facts = [f"{data.rows:,} rows"]
+    if data.rows_dropped:
+        facts.append(f"{data.rows_dropped:,} dropped for missing values")
+    if data.classes is not None:
+        facts.append(f"{data.classes:,} classes")
+    if data.weight_sum != data.rows:
+        facts.append(f"weights sum to {data.weight_sum:.10g}")
+    return f"{names}: {', '.join(facts)}"
+
+
+def _name(metric: MetricResult) -> Text:
+    return Text(metric.name if metric.label is None else f"{printable(metric.label)} ({metric.name})")
+
+
+def _slice(metric: MetricResult) -> str:
+    if metric.slice is None:
+        return "all"
+    return printable(", ".join(f"{key}={value}" for key, value in metric.slice.items()))
+
+
+def _health_lines(rows: tuple[MetricResult, ...]) -> list[str]:
+    """The health of every value that has something to tell; values of the same health share a line."""
+    names: dict[str, list[str]] = {}
+    for metric in rows:
+        if sentences := health_sentences(metric):
+            where = "" if metric.slice is None else f" [{_slice(metric)}]"
+            name = metric.name if metric.label is None else printable(metric.label)
+            names.setdefault("; ".join(sentences), []).append(f"{name}{where}")
+    return [f"{', '.join(named)}: {text}" for text, named in names.items()]

@@ -1,0 +1,24 @@
+"""`xent schema`: the JSON Schema of what xent writes."""
+
+from __future__ import annotations
+
+import click
+
+from xent.cli.examples import Command
+
+KINDS = ("result",)
+
+
+@click.command(
+    cls=Command,
+    short_help="Print the JSON Schema of what xent writes.",
+    examples=("xent schema result > result.schema.json",),
+)
+@click.argument("kind", type=click.Choice(KINDS), default="result")
+def command(kind: str) -> None:
+    """Print the JSON Schema (2020-12) of the JSON that xent writes: of a result."""
+    from xent.cli.streams import emit
+    from xent.io.exporters.plain import json_text
+    from xent.io.schema import SCHEMAS
+
+    emit(json_text(SCHEMAS[kind], indent=2))

@@ -1,0 +1,250 @@
+"""Counts and exact weights in numbered cells: what confusion matrices and histograms of scores are made of.
+
+Only cells that some row fell into are kept, sorted by number, so a matrix over a thousand classes or a histogram for each of a thousand
+slices costs what it holds. Unweighted rows are counted as integers and weights are added exactly, so cells merge without rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xent.core.errors import DataError
+from xent.core.exact import ExactSum
+from xent.core.groups import Groups
+from xent.core.lazy import np
+
+if TYPE_CHECKING:
+    from xent.core.arrays import Array
+    from xent.core.batch import Batch
+
+_UNIT = 1 << 1074
+"""What one unweighted row counts where weights are integers, in multiples of 2**-1074."""
+
+_PARTS = ("units", "nan", "inf", "minus_inf")
+"""The fields of an `ExactSum`."""
+
+_DENSE = 4096
+"""Up to so many cells are counted in a table with a place for each, whatever the number of rows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Cells in ascending order of their numbers, each once, with what fell into them."""
+
+    codes: Array
+    counts: Array
+    weights: ExactSum | None
+
+    @classmethod
+    def of(cls, codes: Array, span: int, weights: Array | None) -> Run:
+        """The cells that `codes`, shape (m,), all below `span`, fall into."""
+        if span <= max(_DENSE, 4 * len(codes)):
+            table = np.bincount(codes, minlength=1)
+            found = np.flatnonzero(table)
+            counts = table[found]
+            places = np.zeros(len(table), dtype=np.intp)
+            places[found] = np.arange(len(found))
+            places = places if weights is None else places[codes]
+        else:
+            found, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
+        if weights is None:
+            return cls(found, counts, None)
+        return cls(found, np.zeros(len(found), dtype=np.int64), ExactSum.of(weights, Groups(places, len(found))))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def merge(self, other: Run) -> Run:
+        """The cells of both."""
+        weighted = self.weights is not None or other.weights is not None
+        mine, theirs = self._weights(), other._weights()
+        if len(self) == len(other) and (self.codes == other.codes).all():
+            return Run(self.codes, self.counts + other.counts, mine + theirs if weighted else None)
+        codes = np.concatenate([self.codes, other.codes])
+        order = codes.argsort(kind="stable")
+        codes = codes[order]
+        starts = np.flatnonzero(np.diff(codes, prepend=-1))
+
+        def added(mine: Array, theirs: Array) -> Array:
+            return np.asarray(np.add.reduceat(np.concatenate([mine, theirs])[order], starts))
+
+        weights = ExactSum(*(added(getattr(mine, part), getattr(theirs, part)) for part in _PARTS)) if weighted else None
+        return Run(codes[starts], added(self.counts, other.counts), weights)
+
+    def _weights(self) -> ExactSum:
+        return ExactSum.zero(len(self)) if self.weights is None else self.weights
+
+    def at(self, part: slice, first: int) -> Run:
+        """Some of the cells, numbered from `first`."""
+        weights = self.weights
+        if weights is not None:
+            weights = ExactSum(*(getattr(weights, name)[part] for name in _PARTS))
+        return Run(self.codes[part] - first, self.counts[part], weights)
+
+    def amounts(self) -> Array:
+        """What the cells hold as exact integers: rows, or multiples of 2**-1074 where there are weights."""
+        return self.counts if self.weights is None else self.counts.astype(object) * _UNIT + self.weights.units
+
+    def not_finite(self) -> Array:
+        """Which cells hold a weight that is NaN or infinite."""
+        weights = self.weights
+        if weights is None:
+            return np.zeros(len(self), dtype=bool)
+        return np.asarray((weights.nan + weights.inf + weights.minus_inf) > 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """What fell into each of `size` cells of each of `groups` groups.
+
+    >>> cells = Cells.of(np.array([0, 2, 2]), 3, np.array([0.5, 1.0, 0.25])) + Cells.of(np.array([1]), 3)
+    >>> to_float(cells.dense()).tolist()
+    [[0.5, 1.0, 1.25]]
+    """
+
+    size: int
+    groups: int = 1
+    runs: tuple[Run, ...] = ()
+
+    @classmethod
+    def of(cls, codes: Array, size: int, weights: Array | None = None, groups: Groups | None = None) -> Cells:
+        """The cells that `codes`, shape (m,), fall into; `groups` has a code for each of them."""
+        count = 1 if groups is None else groups.count
+        codes = codes.astype(np.int64, copy=False)
+        if groups is not None:
+            codes = codes + groups.codes * size
+        return cls(size, count, (Run.of(codes, size * count, weights),) if len(codes) else ())
+
+    def __add__(self, other: Cells) -> Cells:
+        if (self.size, self.groups) != (other.size, other.groups):
+            raise DataError(f"cannot merge {self.groups} x {self.size} cells and {other.groups} x {other.size}")
+        runs = list(self.runs)
+        for run in other.runs:
+            runs.append(run)
+            # Runs of like length are merged, so that each lasting run is at least twice as long as the next: every cell is moved
+            # a logarithmic number of times, however many batches there are.
+            while len(runs) > 1 and len(runs[-2]) <= 2 * len(runs[-1]):
+                runs[-2:] = [runs[-2].merge(runs[-1])]
+        return Cells(self.size, self.groups, tuple(runs))
+
+    def compact(self) -> Run:
+        """All cells as one run; cell c of group g has the number g size + c."""
+        if not self.runs:
+            return Run(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), None)
+        *runs, run = self.runs
+        for other in reversed(runs):
+            run = run.merge(other)
+        return run
+
+    def take(self, group: int) -> Cells:
+        """The cells of one group alone."""
+        run = self.compact()
+        start, stop = np.searchsorted(run.codes, [group * self.size, (group + 1) * self.size])
+        return Cells(self.size, 1, (run.at(slice(start, stop), group * self.size),) if stop > start else ())
+
+    def dense(self) -> Array:
+        """What every cell holds, shape (groups, size), as `Run.amounts` counts it."""
+        run = self.compact()
+        amounts = run.amounts()
+        table = np.zeros(self.groups * self.size, dtype=amounts.dtype)
+        table[run.codes] = amounts
+        return table.reshape(self.groups, self.size)
+
+    def unmeasured(self) -> Array:
+        """The groups that have no number, shape (groups,): nothing fell into them, or a weight that is NaN or infinite did."""
+        run = self.compact()
+        group = run.codes // self.size
+        unmeasured = np.ones(self.groups, dtype=bool)
+        unmeasured[group] = False
+        unmeasured[group[run.not_finite()]] = True
+        return unmeasured
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        run = self.compact()
+        plain = {"size": self.size, "groups": self.groups, "codes": run.codes.tolist()}
+        if run.weights is None:
+            return {**plain, "counts": run.counts.tolist(), "weights": None}
+        # Whether a row was counted or had the weight 1.0 makes no difference to the value and shall make none to the file.
+        weights = ExactSum(run.amounts(), run.weights.nan, run.weights.inf, run.weights.minus_inf)
+        return {**plain, "counts": [0] * len(run), "weights": weights.to_json()}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Cells:
+        """The cells that `to_json` wrote."""
+        weights = None if plain["weights"] is None else ExactSum.from_json(plain["weights"])
+        run = Run(np.array(plain["codes"], dtype=np.int64), np.array(plain["counts"], dtype=np.int64), weights)
+        return cls(plain["size"], plain["groups"], (run,) if len(run) else ())
+
+
+def cells_of(batch: Batch, codes: Array, size: int, shares: Array | None = None, kept: Array | None = None) -> Cells:
+    """The cells of the elements of a batch; `codes` has shape (n, ...).
+
+    Of the same shape are `shares`, which multiply the weights, and `kept`, which tells the elements that fall into a cell at all.
+    """
+    weights = shares
+    if batch.sample_weight is not None:
+        weights = spread(batch.sample_weight, codes.shape)
+        weights = weights if shares is None else weights * shares
+    groups = batch.groups
+    if groups is not None and codes.ndim > 1:
+        groups = Groups(np.repeat(groups.codes, codes.size // max(1, len(codes))), groups.count)
+    codes = codes.reshape(-1)
+    weights = None if weights is None else weights.reshape(-1)
+    if kept is not None:
+        kept = kept.reshape(-1)
+        codes = codes[kept]
+        weights = None if weights is None else weights[kept]
+        groups = None if groups is None else groups.at(kept)
+    return Cells.of(codes, size, weights, groups)
+
+
+def spread(sample_weight: Array, shape: tuple[int, ...]) -> Array:
+    """Weights for elements of a shape: those of fewer axes hold for all of the surplus ones.
+
+    Raises
+    ------
+    DataError
+        They cannot be broadcast to it.
+
+    >>> spread(np.array([1.0, 2.0]), (2, 2)).tolist()
+    [[1.0, 1.0], [2.0, 2.0]]
+    """
+    weight = sample_weight
+    if weight.ndim == len(shape) + 1 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    try:
+        return np.broadcast_to(weight.reshape(weight.shape + (1,) * (len(shape) - weight.ndim)), shape)
+    except ValueError:
+        message = f"sample_weight cannot be broadcast: values of shape {shape} and weights of shape {sample_weight.shape}"
+        raise DataError(message) from None
+
+
+def ratio(numerator: Array, denominator: Array) -> Array:
+    """The quotients of amounts, each rounded once; 0 where the denominator is 0.
+
+    >>> ratio(np.array([1, 1]), np.array([3, 0])).tolist()
+    [0.3333333333333333, 0.0]
+    """
+    if object in (numerator.dtype, denominator.dtype):
+        return np.asarray(np.frompyfunc(_quotient, 2, 1)(numerator, denominator)).astype(np.float64)
+    result = np.zeros(np.broadcast_shapes(numerator.shape, denominator.shape))
+    return np.divide(numerator, denominator, out=result, where=denominator != 0)
+
+
+def _quotient(numerator: int, denominator: int) -> float:
+    if denominator == 0:
+        return 0.0
+    try:
+        return int(numerator) / int(denominator)
+    except OverflowError:
+        return float("inf") if (numerator > 0) == (denominator > 0) else float("-inf")
+
+
+def to_float(amounts: Array) -> Array:
+    """Amounts as float64, each rounded once."""
+    if amounts.dtype != object:
+        return amounts.astype(np.float64, order="C")
+    return ratio(amounts, np.array(_UNIT, dtype=object))

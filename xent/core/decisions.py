@@ -1,0 +1,101 @@
+"""Which class a row of scores decides for, and whether that is right: what accuracies and confusion matrices start from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xent.core import derived
+from xent.core.arrays import take_class
+from xent.core.cells import Cells, Run, cells_of
+from xent.core.errors import DataError, DomainError
+from xent.core.lazy import np
+from xent.core.precision import as_float
+from xent.core.states import Crosstab
+
+if TYPE_CHECKING:
+    from xent.core.arrays import Array
+    from xent.core.batch import Batch
+
+_CLASSES = 1 << 20
+"""More classes than a confusion matrix may have."""
+
+
+def predicted_class(batch: Batch) -> Array:
+    """The class with the largest score; the first of them where several are as large."""
+    return np.asarray(batch.y_pred.argmax(axis=-1))
+
+
+def known_class(batch: Batch) -> Array:
+    """The class of the label: the index itself, or the first of the largest shares of a distribution."""
+    if batch.derive(derived.has_index_labels):
+        return batch.derive(derived.true_class)
+    return np.asarray(batch.y_true.argmax(axis=-1))
+
+
+def equal_values(batch: Batch) -> Array:
+    """1 where the prediction is the label."""
+    return as_float(batch.y_true == batch.y_pred)
+
+
+def binary_hits(batch: Batch, *, threshold: float) -> Array:
+    """1 where the prediction lies on the side of the threshold that the label, 0 or 1, says."""
+    return as_float(batch.derive(derived.labels) == (batch.derive(derived.predictions) > threshold))
+
+
+def class_hits(batch: Batch) -> Array:
+    """1 where the predicted class is the true one."""
+    if batch.y_pred.ndim == 1:
+        return equal_values(batch)
+    return as_float(batch.derive(known_class) == batch.derive(predicted_class))
+
+
+def top_hits(batch: Batch, *, k: int) -> Array:
+    """1 where fewer than k scores are larger than that of the true class."""
+    _need_scores(batch)
+    true = batch.derive(known_class)
+    return as_float(np.count_nonzero(batch.y_pred > take_class(batch.y_pred, true)[..., None], axis=-1) < k)
+
+
+def listed_hits(batch: Batch, *, k: int) -> Array:
+    """1 where the label is among the first k classes that the row lists."""
+    _need_scores(batch)
+    return as_float((batch.y_true[..., None] == batch.y_pred[..., :k]).any(axis=-1))
+
+
+def _need_scores(batch: Batch) -> None:
+    if batch.y_pred.ndim == 1:
+        raise DataError("the metric needs a score for every class, and there are only the numbers of the predicted classes")
+
+
+def crosstab(batch: Batch) -> Crosstab:
+    """The confusion matrix of the rows; `y_pred` holds scores over classes, or the numbers of the predicted classes if it is a vector."""
+    if batch.y_pred.ndim == 1:
+        true, predicted = _class_numbers(batch.y_true, "y_true"), _class_numbers(batch.y_pred, "y_pred")
+        width = 1 + int(max(true.max(initial=-1), predicted.max(initial=-1)))
+    else:
+        true, predicted = batch.derive(known_class), batch.derive(predicted_class)
+        width = batch.y_pred.shape[-1]
+    # Numbered within these rows the cells are few, and a table with a place for each counts them fastest.
+    cells = cells_of(batch, true * width + predicted, width * width)
+    run = cells.compact()
+    group, pair = np.divmod(run.codes, max(1, width * width))
+    codes = group * _CLASSES**2 + pair // max(1, width) * _CLASSES + pair % max(1, width)
+    runs = (Run(codes, run.counts, run.weights),) if len(run) else ()
+    return Crosstab(Cells(_CLASSES**2, cells.groups, runs), np.full(cells.groups, width, dtype=np.int64))
+
+
+def _class_numbers(values: Array, role: str) -> Array:
+    with np.errstate(invalid="ignore"):
+        numbers = values.astype(np.int64)
+    bad = (numbers != values) | (numbers < 0) | (numbers >= _CLASSES)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DomainError(f"{values[row].item()!r} is not the number of a class", role=role, row=row)
+    return numbers
+
+
+def confusion_matrix_of(state: Crosstab, group: int) -> tuple[Array, Array, Array]:
+    """The cells of one group that are not empty: true classes, predicted classes, and exact amounts (`Run.amounts`)."""
+    run = state.cells.take(group).compact()
+    true, predicted = np.divmod(run.codes, _CLASSES)
+    return true, predicted, run.amounts()

@@ -1,0 +1,230 @@
+"""The exact distribution of scores by label, which the areas under exact curves are computed from.
+
+A table keeps every distinct score once, in ascending order, with the number of rows that have it; with weights, every distinct pair of
+score and weight. Nothing is added up before the end, so tables merge exactly. Rows are gathered as they come and sorted only when there
+are as many new ones as old ones, which makes the work of sorting a small multiple of one sort of everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from xent.core.errors import DataError
+from xent.core.lazy import np
+from xent.core.states import State
+
+if TYPE_CHECKING:
+    from xent.core.arrays import Array
+
+_GATHERED = 1 << 20
+"""Rows that are gathered before they are sorted for the first time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Distinct scores, or pairs of score and weight, in ascending order, with the number of rows of each."""
+
+    scores: Array
+    weights: Array | None
+    counts: Array
+
+    @classmethod
+    def of(cls, scores: Array, weights: Array | None) -> Table:
+        """The table of some rows in any order."""
+        if weights is None:
+            scores = np.sort(scores)
+            starts = np.flatnonzero(_new(scores))
+            return cls(scores[starts], None, _small(np.diff(starts, append=len(scores))))
+        return _sorted(scores, weights, np.ones(len(scores), dtype=np.uint8))
+
+    def merge(self, other: Table) -> Table:
+        """The table of the rows of both."""
+        weights = None
+        if self.weights is not None or other.weights is not None:
+            weights = np.concatenate([table.each_weight() for table in (self, other)])
+        return _sorted(np.concatenate([self.scores, other.scores]), weights, np.concatenate([self.counts, other.counts]))
+
+    def each_weight(self) -> Array:
+        """The weight of one row of each entry."""
+        return np.ones(len(self.scores)) if self.weights is None else self.weights
+
+    def amounts(self) -> Array:
+        """What the rows of each entry weigh together: integers where there are no weights."""
+        counts = self.counts.astype(np.int64)
+        return counts if self.weights is None else counts * self.weights
+
+
+def _new(*columns: Array) -> Array:
+    """Where a row of sorted columns differs from the one before."""
+    new = np.zeros(len(columns[0]), dtype=bool)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[1:] != column[:-1]
+    return new
+
+
+def _sorted(scores: Array, weights: Array | None, counts: Array) -> Table:
+    # Two ascending runs after each other are what a stable sort merges fastest.
+    order = scores.argsort(kind="stable")
+    scores, counts = scores[order], counts[order]
+    if weights is None:
+        new = _new(scores)
+    else:
+        weights = weights[order]
+        equal = ~_new(scores)
+        if equal.any():
+            # Only rows of equal scores are still out of order, and those are few where scores are not coarse.
+            equal[:-1] |= equal[1:]
+            rows = np.flatnonzero(equal)
+            ties = rows[np.lexsort((weights[rows], scores[rows]))]
+            weights[rows], counts[rows] = weights[ties], counts[ties]
+        new = _new(scores, weights)
+    if new.all():
+        return Table(scores, weights, counts)
+    starts = np.flatnonzero(new)
+    total = np.add.reduceat(counts, starts, dtype=np.int64)
+    return Table(scores[starts], None if weights is None else weights[starts], _small(total))
+
+
+def _small(counts: Array) -> Array:
+    """Counts in the smallest type that holds them."""
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))), copy=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """Rows as they came: the cell, the score and, if there are weights, the weight of each."""
+
+    cells: Array
+    scores: Array
+    weights: Array | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreTables(State):
+    """A table of scores for each of `size` cells of each of `groups` groups.
+
+    `gathered` are rows that are not in the tables yet, and `missing` counts those of each group whose score or weight is NaN.
+    """
+
+    size: int
+    groups: int
+    tables: Mapping[int, Table]
+    gathered: tuple[Gathered, ...]
+    missing: Array
+
+    @classmethod
+    def of(cls, cells: Array, scores: Array, weights: Array | None, size: int, groups: int) -> ScoreTables:
+        """The tables of some rows; `cells`, shape (m,), are numbered group times `size` plus cell."""
+        lost = np.isnan(scores) if weights is None else np.isnan(scores) | ~np.isfinite(weights)
+        missing = np.zeros(groups, dtype=np.int64)
+        if lost.any():
+            missing += np.bincount(cells[lost] // size, minlength=groups)
+            kept = ~lost
+            cells, scores, weights = cells[kept], scores[kept], None if weights is None else weights[kept]
+        # Adding 0.0 makes one zero of the two, and an array that does not hold on to the chunk it is a part of.
+        rows = Gathered(
+            cells.astype(np.min_scalar_type(size * groups)), scores + scores.dtype.type(0), None if weights is None else weights + 0.0
+        )
+        return cls(size, groups, {}, (rows,) if len(cells) else (), missing)
+
+    def merge(self, other: Self) -> Self:
+        if type(self) is not type(other) or (self.size, self.groups) != (other.size, other.groups):
+            raise DataError("cannot merge states of unlike shapes: the predictions have other numbers of columns")
+        tables = dict(self.tables)
+        for cell, table in other.tables.items():
+            tables[cell] = tables[cell].merge(table) if cell in tables else table
+        merged = type(self)(self.size, self.groups, tables, self.gathered + other.gathered, self.missing + other.missing)
+        waiting = sum(len(rows.cells) for rows in merged.gathered)
+        return merged.compact() if waiting >= max(_GATHERED, sum(len(table.scores) for table in tables.values())) else merged
+
+    def compact(self) -> Self:
+        """The same with all rows in tables."""
+        if not self.gathered:
+            return self
+        cells = np.concatenate([rows.cells for rows in self.gathered])
+        scores = np.concatenate([rows.scores for rows in self.gathered])
+        weights = None
+        if any(rows.weights is not None for rows in self.gathered):
+            weights = np.concatenate([np.ones(len(rows.cells)) if rows.weights is None else rows.weights for rows in self.gathered])
+        order = cells.argsort(kind="stable")
+        ends = np.cumsum(np.bincount(cells, minlength=self.size * self.groups))
+        tables = dict(self.tables)
+        start = 0
+        for cell, end in enumerate(ends.tolist()):
+            if end > start:
+                rows = order[start:end]
+                table = Table.of(scores[rows], None if weights is None else weights[rows])
+                tables[cell] = tables[cell].merge(table) if cell in tables else table
+                start = end
+        return type(self)(self.size, self.groups, dict(sorted(tables.items())), (), self.missing)
+
+    def take(self, group: int) -> Self:
+        first = group * self.size
+        tables = {cell - first: table for cell, table in self.compact().tables.items() if first <= cell < first + self.size}
+        return type(self)(self.size, 1, tables, (), self.missing[group : group + 1])
+
+    def table(self, group: int, cell: int) -> Table:
+        """The table of a cell of a group; only of a state whose rows are all in tables."""
+        nothing = Table(np.zeros(0), None, np.zeros(0, dtype=np.int64))
+        return self.tables.get(group * self.size + cell, nothing)
+
+    def to_json(self) -> dict[str, Any]:
+        tables = [
+            {
+                "cell": cell,
+                "scores": table.scores.astype(np.float64).tolist(),
+                "weights": None if table.weights is None else table.weights.tolist(),
+                "counts": table.counts.tolist(),
+            }
+            for cell, table in self.compact().tables.items()
+        ]
+        return {"size": self.size, "groups": self.groups, "tables": tables, "missing": self.missing.tolist()}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Self:
+        tables = {
+            table["cell"]: Table(
+                np.array(table["scores"], dtype=np.float64),
+                None if table["weights"] is None else np.array(table["weights"], dtype=np.float64),
+                _small(np.array(table["counts"], dtype=np.int64)),
+            )
+            for table in plain["tables"]
+        }
+        return cls(plain["size"], plain["groups"], tables, (), np.array(plain["missing"], dtype=np.int64))
+
+
+def area_under_roc(negative: Table, positive: Table) -> float:
+    """The share of pairs of a positive and a negative in which the positive has the higher score; equal scores count half.
+
+    NaN where there is no such pair.
+
+    >>> float(area_under_roc(Table.of(np.array([0.1, 0.4]), None), Table.of(np.array([0.35, 0.8]), None)))
+    0.75
+    """
+    ahead, behind = positive.amounts(), np.concatenate([[0], np.cumsum(negative.amounts())])
+    below = behind[np.searchsorted(negative.scores, positive.scores, side="left")]
+    upto = behind[np.searchsorted(negative.scores, positive.scores, side="right")]
+    pairs = _exact(ahead.sum()) * _exact(behind[-1])
+    if not pairs:
+        return float("nan")
+    if ahead.dtype.kind == behind.dtype.kind == "i" and 2 * pairs >= 2**63:
+        ahead = ahead.astype(object)
+    return float(_exact((ahead * (below + upto)).sum()) / (2 * pairs))
+
+
+def average_precision(negative: Table, positive: Table) -> float:
+    """Σ of precision times the growth of recall, over thresholds at every score from the highest down; 0 where nothing is positive."""
+    found, mistaken = (np.concatenate([np.cumsum(table.amounts()[::-1])[::-1], [0]]) for table in (positive, negative))
+    right = found[np.searchsorted(positive.scores, positive.scores, side="left")]
+    wrong = mistaken[np.searchsorted(negative.scores, positive.scores, side="left")]
+    chosen = right + wrong
+    precision = np.divide(right, chosen, out=np.zeros(len(chosen)), where=chosen > 0)
+    return float((precision * positive.amounts()).sum() / found[0]) if found[0] else 0.0
+
+
+def _exact(value: Any) -> Any:
+    """A NumPy scalar as a Python number, whose integers do not overflow."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,168 @@
+"""Metrics written as text: `[label=]name[:key=value,key=value]`.
+
+    auc:curve=PR,num_thresholds=500
+    smooth=categorical_crossentropy:label_smoothing=0.1
+    categorical_focal_crossentropy:alpha=[0.25;0.5;0.25]
+
+A value is `true`, `false`, `none`, a number, a list in brackets whose items are parted by `;` or `,`, or else text.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from xent.core.errors import UsageError
+from xent.core.table import row_of
+
+if TYPE_CHECKING:
+    from xent.core.metric import Metric
+    from xent.core.table import Row
+
+_WORDS = {"true": True, "false": False, "none": None}
+_INTEGER = re.compile(r"[+-]?\d+")
+_PARTS = re.compile(r"((?:[^,\[\]]|\[[^\]]*\])*)(?:,|$)")
+
+_KINDS: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,), "None": (type(None),)}
+_KIND_NAMES = {"bool": "true or false", "int": "an integer", "float": "a number", "str": "text", "None": "none"}
+_LIST_KIND = re.compile(r"(?:list|Sequence)\[(int|float)\]")
+_LIST_NAMES = {"int": "a list of integers such as [0;1]", "float": "a list of numbers such as [0.25;0.75]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One metric that somebody asked for: its row of the table, the parameters given, and the name it shall have in the result."""
+
+    row: Row
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    label: str | None = None
+
+    def takes(self, parameter: str) -> bool:
+        """Whether the metric has a parameter of this name."""
+        return parameter in self.row.parameters
+
+    def with_defaults(self, parameters: Mapping[str, Any]) -> Spec:
+        """The same, with those of `parameters` that the metric takes and that were not given."""
+        taken = {key: value for key, value in parameters.items() if self.takes(key)}
+        return Spec(self.row, {**taken, **self.parameters}, self.label)
+
+    def build(self) -> Metric:
+        """The metric.
+
+        Raises
+        ------
+        UsageError
+            A parameter is unknown, missing, or has a value that it cannot take.
+        """
+        name, known = self.row.name, self.row.parameters
+        for key, value in self.parameters.items():
+            if key not in known:
+                raise UsageError(f"{name} has no parameter {key!r}; {_takes(known)}")
+            _check_kind(self.row, key, value)
+        for key, default in known.items():
+            if default is inspect.Parameter.empty and key not in self.parameters:
+                raise UsageError(f"{name} needs the parameter {key!r}, as in '{name}:{key}=...'")
+        try:
+            return self.row.cls(**({} if self.label is None else {"name": self.label}), **self.parameters)
+        except UsageError:
+            raise
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise UsageError(f"{name}: {error}") from error
+
+
+def parse_spec(text: str) -> Spec:
+    """What `text` asks for.
+
+    Raises
+    ------
+    UnknownNameError
+        No metric has that name.
+    UsageError
+        The text is not of the form `[label=]name[:key=value,...]`.
+
+    >>> spec = parse_spec("mine=cce:label_smoothing=0.1,from_logits=true")
+    >>> spec.label, spec.row.name, spec.parameters
+    ('mine', 'categorical_crossentropy', {'label_smoothing': 0.1, 'from_logits': True})
+    """
+    head, colon, tail = text.partition(":")
+    label, equals, name = head.rpartition("=")
+    label, name = label.strip(), name.strip()
+    if not name or (equals and not label) or (colon and not tail.strip()):
+        raise UsageError(f"cannot read the metric {text!r}; write name, name:key=value,key=value or label=name:key=value")
+    row = row_of(name)
+    parameters: dict[str, Any] = {}
+    for part in _split(tail) if colon else []:
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not key or not equals or not value:
+            raise UsageError(
+                f"cannot read {part.strip()!r} in the metric {text!r}; parameters are written key=value; {_takes(row.parameters)}"
+            )
+        if key in parameters:
+            raise UsageError(f"the metric {text!r} sets {key!r} twice")
+        parameters[key] = parse_value(value)
+    return Spec(row, parameters, label or None)
+
+
+def _split(text: str) -> list[str]:
+    """The parts between the commas that stand outside brackets."""
+    parts = []
+    position = 0
+    while position <= len(text):
+        match = _PARTS.match(text, position)
+        if match is None:
+            raise UsageError(f"brackets do not match in {text!r}")
+        parts.append(match[1])
+        if match.end() == len(text) and not match[0].endswith(","):
+            break
+        position = match.end()
+    return parts
+
+
+def parse_value(text: str) -> Any:
+    """One value.
+
+    >>> [parse_value(text) for text in ("true", "None", "3", "1e-3", "[0.25;0.75]", "PR")]
+    [True, None, 3, 0.001, [0.25, 0.75], 'PR']
+    """
+    text = text.strip()
+    if text.startswith("[") and text.endswith("]"):
+        inside = text[1:-1].strip()
+        return [parse_value(item) for item in re.split("[;,]", inside)] if inside else []
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def default_specs(rows: Mapping[str, Row], task: str) -> list[Spec]:
+    """The metrics that run for a task when none is named."""
+    return [Spec(row) for row in rows.values() if task in row.tasks]
+
+
+def _takes(known: Mapping[str, Any]) -> str:
+    return f"it takes {', '.join(known)}" if known else "it takes none"
+
+
+def _check_kind(row: Row, key: str, value: Any) -> None:
+    """Refuses a value that the annotation of the parameter rules out; annotations of any other form rule out nothing."""
+    annotation = inspect.signature(row.cls).parameters[key].annotation
+    kinds = annotation.split(" | ") if isinstance(annotation, str) else []
+    if not kinds or not all(kind in _KINDS or _LIST_KIND.fullmatch(kind) for kind in kinds):
+        return
+    if not any(_is_of(kind, value) for kind in kinds):
+        wanted = " or ".join(_LIST_NAMES[listed[1]] if (listed := _LIST_KIND.fullmatch(kind)) else _KIND_NAMES[kind] for kind in kinds)
+        raise UsageError(f"{row.name}: {key} must be {wanted}, not {value!r}")
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    if listed := _LIST_KIND.fullmatch(kind):
+        return isinstance(value, list) and all(_is_of(listed[1], item) for item in value)
+    # Python counts True as an integer; nobody who writes axis=true does.
+    return isinstance(value, _KINDS[kind]) and (kind == "bool" or not isinstance(value, bool))
