@@ -16,7 +16,7 @@ MOST_LINES = 420
 LAYERS = {"core": 0, "io": 1, "cli": 2}
 """A module imports from its own layer and from those below. The modules beside the layers are the face of all of them."""
 
-PACKAGES = {"core": {"numpy"}, "io": {"numpy", "pandas", "pyarrow"}, "cli": {"click", "numpy", "rich"}}
+PACKAGES = {"core": {"numpy"}, "io": {"numpy", "pandas", "pyarrow"}, "cli": {"click", "rich"}}
 """What each layer may import that is neither the standard library nor xent."""
 
 LIGHT = ["numpy", "pandas", "pyarrow", "rich", "click"]
@@ -99,7 +99,12 @@ def test_no_package_of_tests_shadows_the_standard_library():
 
 def run(code):
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=PACKAGE.parent, env={"PYTHONPATH": str(PACKAGE.parent)}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PACKAGE.parent,
+        env={"PYTHONPATH": str(PACKAGE.parent)},
     )
 
 
@@ -124,11 +129,20 @@ def test_importing_loads_no_package(statement):
 
 
 def modules_of(layer):
-    return [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__") for path in (PACKAGE / layer).rglob("*.py")]
+    return [
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        for path in (PACKAGE / layer).rglob("*.py")
+    ]
 
 
 def test_no_module_of_core_touches_numpy_while_it_is_imported():
-    code = f"import sys, importlib\nfor name in {modules_of('core')!r}:\n    importlib.import_module(name)\n    assert 'numpy' not in sys.modules, name"
+    code = "\n    ".join(
+        [
+            f"import importlib, sys\nfor name in {modules_of('core')!r}:",
+            "importlib.import_module(name)",
+            "assert 'numpy' not in sys.modules, name",
+        ]
+    )
     done = run(code)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -7,7 +7,38 @@ from xent.core.arrays import align, as_rows, classes_last, mean_classes, put_cla
 from xent.core.batch import Batch, Stack
 from xent.core.errors import DataError
 
-WIDTHS = [1, 2, 3, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 63, 64, 100, 127, 128, 129, 136, 137, 255, 256, 257, 1000, 1001, 5000, 8192, 8193, 9001]
+WIDTHS = [
+    1,
+    2,
+    3,
+    7,
+    8,
+    9,
+    10,
+    15,
+    16,
+    17,
+    31,
+    32,
+    33,
+    63,
+    64,
+    100,
+    127,
+    128,
+    129,
+    136,
+    137,
+    255,
+    256,
+    257,
+    1000,
+    1001,
+    5000,
+    8192,
+    8193,
+    9001,
+]
 
 
 def scores(rows, width, dtype=np.float64):

@@ -163,10 +163,13 @@ def test_perfect_correlation_is_1_exactly_over_rows():
     assert functions.pearson_correlation(y.reshape(1, -1) * 1e-200, y.reshape(1, -1) * 1e200) == pytest.approx(1.0, rel=1e-15)
 
 
-def test_a_correlation_of_rows_survives_a_mean_far_from_0():
-    y, p, _ = numbers(7, (8, 6), 1e9)
-    expected = [float(pearson(a, b, np.ones(6))) for a, b in zip(y, p, strict=True)]
-    assert functions.pearson_correlation(y, p) == pytest.approx(expected, rel=1e-12)
+@pytest.mark.parametrize("offset", [1e9, 1e15])
+def test_correlations_of_rows_survive_a_mean_far_from_0(offset):
+    # At 1e15 the mean itself is rounded by a good part of the spread.
+    y, p, _ = numbers(7, (8, 6), offset)
+    for cls in (PearsonCorrelation, ConcordanceCorrelation):
+        expected = [float(FORMULAS[cls](a, b, np.ones(6))) for a, b in zip(y, p, strict=True)]
+        assert FUNCTIONS[cls](y, p) == pytest.approx(expected, rel=1e-12)
 
 
 def test_axes_that_make_no_sense_are_refused():

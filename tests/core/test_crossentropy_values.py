@@ -299,7 +299,9 @@ def test_the_conventions_of_pytorch():
 
 
 def test_the_exact_convention():
-    assert_mean(metrics.CategoricalCrossentropy(convention="exact"), HARD[:30], UNNORMALISED[:30], categorical, epsilon=EXACT, renormalise=False)
+    assert_mean(
+        metrics.CategoricalCrossentropy(convention="exact"), HARD[:30], UNNORMALISED[:30], categorical, epsilon=EXACT, renormalise=False
+    )
     assert_mean(metrics.BinaryCrossentropy(convention="exact"), EVENTS[:38], CHANCES[:38], binary, epsilon=EXACT)
     assert metrics.CategoricalCrossentropy(convention="exact")([[1.0, 0.0]], [[0.0, 1.0]]) == np.inf
     assert metrics.CategoricalCrossentropy(convention="exact")([[1.0, 0.0]], [[1.0, 0.0]]) == 0.0
@@ -317,7 +319,12 @@ def test_other_options_are_refused():
     for cls in (metrics.CategoricalCrossentropy, metrics.BinaryCrossentropy, metrics.SparseCategoricalCrossentropy):
         with pytest.raises(UnknownNameError, match="unknown convention 'scikit'"):
             cls(convention="scikit")
-    for cls in (metrics.CategoricalCrossentropy, metrics.BinaryCrossentropy, metrics.BinaryFocalCrossentropy, metrics.CategoricalFocalCrossentropy):
+    for cls in (
+        metrics.CategoricalCrossentropy,
+        metrics.BinaryCrossentropy,
+        metrics.BinaryFocalCrossentropy,
+        metrics.CategoricalFocalCrossentropy,
+    ):
         with pytest.raises(UsageError, match="label_smoothing must lie in"):
             cls(label_smoothing=1.5)
     for cls in (metrics.BinaryFocalCrossentropy, metrics.CategoricalFocalCrossentropy):
@@ -389,7 +396,14 @@ def test_categorical_focal_against_the_formula(gamma, alpha, smoothing):
             found = losses.categorical_focal_crossentropy(labels, scores, from_logits=from_logits, **options)
             # (1 - q)^5 of a q near 1 - 1e-7 has few digits, and no size.
             np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-16)
-            assert_mean(metrics.CategoricalFocalCrossentropy(from_logits=from_logits, **options), labels, scores, categorical_focal, 1e-10, **formula)
+            assert_mean(
+                metrics.CategoricalFocalCrossentropy(from_logits=from_logits, **options),
+                labels,
+                scores,
+                categorical_focal,
+                1e-10,
+                **formula,
+            )
 
 
 @pytest.mark.parametrize("axis", [1, -1])
@@ -416,7 +430,9 @@ def test_rounding_above_one_is_no_nan():
 
 
 def test_focal_without_focus_is_cross_entropy():
-    np.testing.assert_allclose(losses.binary_focal_crossentropy(EVENTS, CHANCES, gamma=0), losses.binary_crossentropy(EVENTS, CHANCES), rtol=1e-14)
+    np.testing.assert_allclose(
+        losses.binary_focal_crossentropy(EVENTS, CHANCES, gamma=0), losses.binary_crossentropy(EVENTS, CHANCES), rtol=1e-14
+    )
     np.testing.assert_allclose(
         losses.categorical_focal_crossentropy(HARD, SHARES, gamma=0, alpha=1.0), losses.categorical_crossentropy(HARD, SHARES), rtol=1e-14
     )
@@ -439,7 +455,10 @@ def test_what_the_focal_clip_hid():
     assert (events.health.clipped, classes.health.clipped) == (2, 2)
     assert classes.health.renormalised == 0
     assert classes.health.max_sum_error == 0.0
-    exact = [float(categorical_focal(y, x, from_logits=True, epsilon=EXACT)) for y, x in zip(np.eye(2)[[1, 0, 1]], [[0, -50], [0, 1], [-30, 30]], strict=True)]
+    exact = [
+        float(categorical_focal(y, x, from_logits=True, epsilon=EXACT))
+        for y, x in zip(np.eye(2)[[1, 0, 1]], [[0, -50], [0, 1], [-30, 30]], strict=True)
+    ]
     assert classes.health.exact_value == pytest.approx(np.mean(exact), rel=1e-12)
     exact = [float(binary_focal([y], [x], from_logits=True, epsilon=EXACT)) for y, x in zip([1, 0, 1], [-50, 1, 60], strict=True)]
     assert events.health.exact_value == pytest.approx(np.mean(exact), rel=1e-12)
@@ -523,7 +542,10 @@ def all_losses():
         yield "categorical_crossentropy", {"from_logits": logits, **smooth}
         for gamma in (0.5, 2.0):
             yield "binary_focal_crossentropy", {"from_logits": logits, "gamma": gamma, **smooth}
-            yield "binary_focal_crossentropy", {"from_logits": logits, "gamma": gamma, "apply_class_balancing": True, "alpha": 0.7, **smooth}
+            yield (
+                "binary_focal_crossentropy",
+                {"from_logits": logits, "gamma": gamma, "apply_class_balancing": True, "alpha": 0.7, **smooth},
+            )
             yield "categorical_focal_crossentropy", {"from_logits": logits, "gamma": gamma, "alpha": [0.1, 0.9, 0.5], **smooth}
     yield "kl_divergence", {}
     yield "poisson", {}

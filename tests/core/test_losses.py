@@ -241,7 +241,9 @@ def test_integer_predictions_do_not_truncate_labels():
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3, 4])
-@pytest.mark.parametrize("name", ["binary_crossentropy", "categorical_crossentropy", "binary_focal_crossentropy", "kl_divergence", "poisson"])
+@pytest.mark.parametrize(
+    "name", ["binary_crossentropy", "categorical_crossentropy", "binary_focal_crossentropy", "kl_divergence", "poisson"]
+)
 def test_functions_reduce_the_last_axis_of_any_rank(name, rank):
     shape = (2, 3, 4, 5)[4 - rank :]
     y = np.eye(5)[RANDOM.integers(0, 5, shape[:-1])]
@@ -255,7 +257,14 @@ def test_functions_reduce_the_last_axis_of_any_rank(name, rank):
 
 @pytest.mark.parametrize(
     "name",
-    ["binary_crossentropy", "categorical_crossentropy", "binary_focal_crossentropy", "categorical_focal_crossentropy", "kl_divergence", "poisson"],
+    [
+        "binary_crossentropy",
+        "categorical_crossentropy",
+        "binary_focal_crossentropy",
+        "categorical_focal_crossentropy",
+        "kl_divergence",
+        "poisson",
+    ],
 )
 def test_a_vector_beside_a_column_is_a_column(name):
     """Keras pairs every value with every other, or raises (inventory, trap 12)."""
@@ -272,7 +281,9 @@ def test_a_vector_beside_a_column_is_a_column(name):
         assert metric.__class__()(y, p[:, 0]) == pytest.approx(np.mean(expected))
 
 
-@pytest.mark.parametrize("name", ["binary_crossentropy", "categorical_crossentropy", "kl_divergence", "poisson", "binary_focal_crossentropy"])
+@pytest.mark.parametrize(
+    "name", ["binary_crossentropy", "categorical_crossentropy", "kl_divergence", "poisson", "binary_focal_crossentropy"]
+)
 @pytest.mark.parametrize(("one", "other"), [((2, 3), (2, 4)), ((2, 3), (3, 3)), ((3,), (2, 3)), ((2, 3), (1, 3))])
 def test_unlike_shapes_are_refused(name, one, other):
     with pytest.raises(DataError, match="must have the same shape"):
@@ -308,12 +319,18 @@ def test_names_of_functions_and_aliases_give_functions(name, function):
 
 
 def loss_classes():
-    return [value for value in vars(losses).values() if isinstance(value, type) and issubclass(value, losses.Loss) and value is not losses.Loss]
+    return [
+        value for value in vars(losses).values() if isinstance(value, type) and issubclass(value, losses.Loss) and value is not losses.Loss
+    ]
 
 
 def public(module):
     """The public functions of a family: what its modules list that is no class."""
-    return [value for value in vars(module).values() if getattr(value, "__module__", "").startswith("xent.core.losses.") and not isinstance(value, type)]
+    return [
+        value
+        for value in vars(module).values()
+        if getattr(value, "__module__", "").startswith("xent.core.losses.") and not isinstance(value, type)
+    ]
 
 
 @pytest.mark.parametrize("cls", loss_classes(), ids=lambda cls: cls.__name__)

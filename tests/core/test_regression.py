@@ -312,6 +312,7 @@ def test_the_median_error_is_that_of_scikit_learn(count, weights):
 def test_half_of_the_weight_is_found_without_rounding():
     # Ten times 0.7 are not 7 to float64, and then half of the sum is no partial sum.
     assert value(MedianAbsoluteError(), np.zeros(10), np.arange(10.0), np.full(10, 0.7)) == 4.5
+    assert value(MedianAbsoluteError(), np.zeros(5), np.arange(5.0), [1, 2, 0, 2, 1]) == 2.0
     # With different weights too: here the first value tips the scale by less than a float64 of the sum can say.
     assert value(MedianAbsoluteError(), np.zeros(3), np.arange(3.0), [2.0**-60, 1.0, 1.0]) == 1.0
 

@@ -157,13 +157,11 @@ def test_other_data_has_another_fingerprint():
         fingerprint(y[:0]),
         fingerprint(soft),
         fingerprint(soft[:, ::-1].copy()),
-        fingerprint(np.array([[0.75, 0.25], [0.5, 0.5]])[::-1].copy() + 1e-16),
+        fingerprint(soft + 1e-15),
         fingerprint(np.array([0.0, 0.0])),
         fingerprint(np.array([0.0, 0.0, 0.0])),
     ]
-    assert len(set(prints)) == len(prints) - 1
-    # Of all of these only one pair is the same data: the mirrored soft labels, in another order.
-    assert prints[8] == prints[9]
+    assert len(set(prints)) == len(prints)
 
 
 # Errors.
@@ -195,7 +193,7 @@ def test_a_value_outside_its_domain_has_its_row(role, kind, value, words, row):
 def test_a_value_outside_its_domain_has_its_column():
     scores = np.full((6, 4), 0.25)
     scores[4, 2] = 7.0
-    with pytest.raises(NotProbabilityError, match="7.0") as caught:
+    with pytest.raises(NotProbabilityError, match=r"7\.0") as caught:
         fed(Batch(np.zeros(6, dtype=int), scores), metrics.CategoricalCrossentropy())
     assert (caught.value.row, caught.value.column) == (4, 2)
     with pytest.raises(DomainError, match="label 4 is not a class index from 0 to 3") as caught:
@@ -272,7 +270,9 @@ def test_logits_have_nothing_done_to_them():
 
 def test_equal_needs_share_one_state():
     """Sparse and categorical cross-entropy do the same to a file; so does the exact value that the health of one reports."""
-    one = tally(metrics.CategoricalCrossentropy(), metrics.SparseCategoricalCrossentropy(), metrics.CategoricalCrossentropy(convention="exact"))
+    one = tally(
+        metrics.CategoricalCrossentropy(), metrics.SparseCategoricalCrossentropy(), metrics.CategoricalCrossentropy(convention="exact")
+    )
     one.update(Batch(np.array([0, 1]), np.array([[0.5, 0.5], [0.25, 0.75]])))
     # The values of keras and exact, and the health of both.
     assert len(one.states) == 4

@@ -134,13 +134,14 @@ def evaluate_request(
     from xent.io.evaluation import evaluate
 
     with watched(), open_dataset(request) as dataset:
-        if not quiet:
-            for note in dataset.notes:
-                say(note)
         if metrics is None:
             metrics = build(defaults_for(dataset), flags, soft_flags)
         with Progress(dataset.rows, wanted=False if quiet and progress is None else progress) as bar:
-            return evaluate(dataset, metrics, nan=nan, from_logits=from_logits, progress=bar.add)
+            result = evaluate(dataset, metrics, nan=nan, from_logits=from_logits, progress=bar.add)
+        # Said last, so that a run that fails says nothing but why.
+        for note in () if quiet else dataset.notes:
+            say(note)
+        return result
 
 
 def parse(texts: Sequence[str]) -> list[Spec]:

@@ -30,7 +30,7 @@ def weighted_sum(batch: Batch, values: Array, mask: Array | None = None) -> Weig
     if mask is not None:
         weight = as_float(1.0) if batch.sample_weight is None else as_float(batch.sample_weight)
         numerators, denominators = rows_of(values, _spread(weight, values) * mask)
-        kept = mask.reshape(len(mask), -1).any(axis=1)
+        kept = np.logical_or.reduce(mask.reshape(len(mask), -1), axis=1)
         count = np.array([np.count_nonzero(kept)]) if groups is None else groups.count_where(kept)
         return WeightedSum(ExactSum.of(numerators, groups), ExactSum.of(denominators, groups), count)
     if batch.sample_weight is None:

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from xent.core.errors import DataError, UsageError
+from xent.core.errors import DataError, NothingEvaluated, UsageError
 from xent.io.tables import reading
 
 STDIN = "-"
@@ -68,6 +68,8 @@ class Place:
             first = self._raw_head(4)
             self.compression = next((name for magic, name in _MAGIC.items() if first.startswith(magic)), None)
         self.format = input_format or self._format(suffixes)
+        if self.size() == 0:
+            raise NothingEvaluated(f"{self.name}: the file is empty")
         if self.compression and self.format not in _COMPRESSIBLE:
             raise UsageError(f"{self.name}: {self.format} is not read from compressed files; it is compressed inside")
 
@@ -82,8 +84,8 @@ class Place:
                 return name
         if first.lstrip()[:1] == b"{":
             return "jsonl"
-        if self.path == STDIN and not first:
-            return "csv"  # Nothing came; the reader says so.
+        if not first:
+            raise NothingEvaluated(f"{self.name}: there is nothing in it")
         raise UsageError(f"{self.name}: the format cannot be told; pass --input-format ({', '.join(sorted(set(SUFFIXES.values())))})")
 
     def head(self, size: int) -> bytes:
@@ -135,11 +137,12 @@ class Place:
         if self._pipe is None:
             return self.path
         if self._copy is None:
-            self._copy = tempfile.NamedTemporaryFile(prefix="xent-", suffix=".pipe")  # noqa: SIM115  # It lives as long as the place.
-            shutil.copyfileobj(io.BytesIO(self._head), self._copy)
+            # A file without a name cannot be left behind, however the process ends; it is opened again through its descriptor.
+            self._copy = tempfile.TemporaryFile(prefix="xent-")  # noqa: SIM115  # It lives as long as the place.
+            self._copy.write(self._head)
             shutil.copyfileobj(self._pipe, self._copy, 1 << 20)
             self._copy.flush()
-        return str(self._copy.name)
+        return f"/proc/self/fd/{self._copy.fileno()}"
 
 
 class _Rejoined(io.RawIOBase):

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.json as pa_json
 
-from xent.core.errors import DataError
+from xent.core.errors import DataError, NothingEvaluated
 from xent.io.arrow_values import field_of
 from xent.io.places import Place
 from xent.io.tables import CHUNK_BYTES, MOST_ROWS, Chunk, Field, Part, Table, reading
@@ -44,7 +44,7 @@ class JsonLinesTable(Table):
                     raise DataError(f"{self.name}: line {number} is not a JSON object")
                 objects.append(value)
         if not objects:
-            raise DataError(f"{self.name}: the file is empty")
+            raise NothingEvaluated(f"{self.name}: the file is empty")
         names = dict.fromkeys(name for value in objects for name in value)
         return {name: _type_of([value.get(name) for value in objects]) for name in names}
 

@@ -1,0 +1,128 @@
+"""Brier score, expected calibration error and perplexity: against scikit-learn and the definitions."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sklearn.metrics
+
+from xent.core.batch import Batch
+from xent.core.errors import UsageError
+from xent.core.metrics.calibration import BrierScore, ExpectedCalibrationError
+from xent.core.metrics.crossentropy import SparseCategoricalCrossentropy
+from xent.core.metrics.perplexity import Perplexity
+from xent.core.tally import Tally
+
+RANDOM = np.random.default_rng(8)
+EVENTS = RANDOM.integers(0, 2, 400)
+CHANCES = np.where(RANDOM.random(400) < 0.5, RANDOM.random(400), RANDOM.integers(0, 11, 400) / 10)
+INDEX = RANDOM.integers(0, 4, 400)
+SCORES = RANDOM.dirichlet(np.ones(4), 400)
+WEIGHT = RANDOM.choice([0.0, 0.5, 1.0, 2.25], 400)
+
+
+def from_file(metric, y_true, y_pred, weight=None, from_logits=False):
+    tally = Tally([metric], from_logits=from_logits)
+    tally.update(Batch(np.asarray(y_true), np.asarray(y_pred), weight))
+    return tally.results()[0].value
+
+
+@pytest.mark.parametrize("half", ["auto", True, False])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["none", "rows"])
+def test_brier_is_that_of_scikit_learn(half, weight):
+    reference = sklearn.metrics.brier_score_loss
+    expected = reference(EVENTS, CHANCES, sample_weight=weight, scale_by_half=half)
+    assert BrierScore(half)(EVENTS, CHANCES, weight) == pytest.approx(expected, rel=1e-12)
+    assert from_file(BrierScore(half), EVENTS, CHANCES, weight) == pytest.approx(expected, rel=1e-12)
+    expected = reference(INDEX, SCORES, sample_weight=weight, scale_by_half=half, labels=range(4))
+    assert BrierScore(half)(np.eye(4)[INDEX], SCORES, weight) == pytest.approx(expected, rel=1e-12)
+    assert from_file(BrierScore(half), INDEX, SCORES, weight) == pytest.approx(expected, rel=1e-12)
+
+
+def error_by_hand(claimed, right, weight, bins, norm):
+    """The definition, in fractions; a bin holds its upper end, as `sklearn.calibration.calibration_curve` has it."""
+    weight = [Fraction(value) for value in weight]
+    whole, gaps = sum(weight), []
+    edges = [k / bins for k in range(1, bins)]
+    place = [sum(edge < value for edge in edges) for value in claimed]
+    for bin_ in range(bins):
+        rows = [row for row in range(len(claimed)) if place[row] == bin_]
+        size = sum((weight[row] for row in rows), Fraction(0))
+        if size:
+            gap = sum(weight[row] * (Fraction(float(right[row])) - Fraction(float(claimed[row]))) for row in rows) / size
+            gaps.append((size / whole, abs(gap)))
+    if norm == "max":
+        return float(max(gap for _, gap in gaps))
+    if norm == "l2":
+        return float(sum(share * gap**2 for share, gap in gaps)) ** 0.5
+    return float(sum(share * gap for share, gap in gaps))
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2", "max"])
+@pytest.mark.parametrize("bins", [1, 10, 15])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["none", "rows"])
+def test_calibration_error_is_its_definition(norm, bins, weight):
+    weights = np.ones(400) if weight is None else weight
+    expected = error_by_hand(CHANCES, EVENTS, weights, bins, norm)
+    metric = ExpectedCalibrationError(bins, norm)
+    for rows in (slice(0, 100), slice(100, 101), slice(101, None)):
+        metric.update_state(EVENTS[rows], CHANCES[rows], None if weight is None else weight[rows])
+    assert metric.result() == pytest.approx(expected, rel=1e-13)
+    assert from_file(ExpectedCalibrationError(bins, norm), EVENTS, CHANCES, weight) == pytest.approx(expected, rel=1e-13)
+    expected = error_by_hand(SCORES.max(axis=1), SCORES.argmax(axis=1) == INDEX, weights, bins, norm)
+    assert from_file(ExpectedCalibrationError(bins, norm), INDEX, SCORES, weight) == pytest.approx(expected, rel=1e-13)
+    assert ExpectedCalibrationError(bins, norm)(np.eye(4)[INDEX], SCORES, weight) == pytest.approx(expected, rel=1e-13)
+
+
+def test_a_bin_holds_its_upper_end():
+    # 0.2 is the end of the third of fifteen bins, though 0.2 * 15 is more than 3. With 0.15 in one bin, the two gaps cancel.
+    assert ExpectedCalibrationError(15)([1, 0], [0.2, 0.15]) == pytest.approx(abs(0.8 - 0.15) / 2, rel=1e-14)
+
+
+def test_certainty_that_is_right_has_no_error():
+    assert ExpectedCalibrationError()([0, 1, 1], [0.0, 1.0, 1.0]) == 0.0
+
+
+def test_logits_over_classes_are_softened():
+    logits = np.log(SCORES)
+    for metric in (ExpectedCalibrationError(), BrierScore()):
+        assert from_file(metric, INDEX, logits, None, True) == pytest.approx(from_file(metric, INDEX, SCORES), rel=1e-12)
+
+
+def test_nothing_is_no_number():
+    for metric in (ExpectedCalibrationError(), BrierScore(), Perplexity()):
+        assert np.isnan(metric.result())
+    assert np.isnan(ExpectedCalibrationError()([0, 1], [0.1, 0.9], [0.0, 0.0]))
+    assert np.isnan(ExpectedCalibrationError()([0, 1], [np.nan, 0.9]))
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"),
+    [(ExpectedCalibrationError, {"bins": 0}), (ExpectedCalibrationError, {"norm": "l3"}), (BrierScore, {"scale_by_half": "yes"})],
+)
+def test_unusable_parameters_are_refused(cls, options):
+    with pytest.raises(UsageError):
+        cls(**options)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["none", "rows"])
+def test_perplexity_is_the_exponential_of_the_mean(weight):
+    expected = np.exp(sklearn.metrics.log_loss(INDEX, SCORES, sample_weight=weight, labels=range(4)))
+    metric = Perplexity()
+    metric.update_state(INDEX[:7], SCORES[:7], None if weight is None else weight[:7])
+    metric.update_state(INDEX[7:], SCORES[7:], None if weight is None else weight[7:])
+    assert metric.result() == pytest.approx(expected, rel=1e-6)
+    assert Perplexity(convention="exact")(INDEX, SCORES, weight) == pytest.approx(expected, rel=1e-12)
+
+
+def test_perplexity_of_guessing_is_the_number_of_classes():
+    assert Perplexity(from_logits=True)(INDEX, np.zeros((400, 4))) == pytest.approx(4.0, rel=1e-14)
+    assert Perplexity(ignore_class=-1)([-1, 2, 0], np.full((3, 4), 0.25)) == pytest.approx(4.0, rel=1e-14)
+
+
+def test_perplexity_shares_the_state_of_the_crossentropy():
+    assert Perplexity().lift == SparseCategoricalCrossentropy().lift
+
+
+def test_perplexity_of_the_impossible_is_infinite():
+    assert Perplexity(convention="exact")([1], [[1.0, 0.0]]) == np.inf
