@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import pty
-import select
 import signal
 import struct
 import termios
@@ -57,23 +56,13 @@ def feed(running, data):
     running.stdin.flush()
 
 
-def wait_for(running, text):
-    """Reads standard error until `text` is there."""
-    seen = b""
-    deadline = time.monotonic() + 60
-    while text not in seen and time.monotonic() < deadline:
-        if select.select([running.stderr], [], [], 1)[0]:
-            seen += os.read(running.stderr.fileno(), 65536)
-    assert text in seen
-    return seen
-
-
 @pytest.mark.parametrize(("signum", "status", "said"), [(signal.SIGINT, 130, b"interrupted"), (signal.SIGTERM, 143, b"terminated")])
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_interrupted_while_a_pipe_stalls(process, folder, signum, status, said, threads):
     running = process("eval", "-", "--input-format", "csv", "-m", "bce", "--threads", threads, "-o", "r.json", stdin=-1)
+    # A pipe holds 64 KB, so when all of this has gone in, the program is in the middle of the rows.
     feed(running, b"y,score\n" + b"1,0.75\n" * 500_000)
-    wait_for(running, b"prediction")
+    time.sleep(0.5)
     running.send_signal(signum)
     assert running.wait(10) == status
     assert running.stderr.read().endswith(b"xent: error: " + said + b"\n")

@@ -26,10 +26,9 @@ def watched() -> Iterator[None]:
         # Only the main thread may arrange for signals; others are not interrupted anyway.
         yield
         return
-    import pyarrow as pa
+    from xent.io.arrow_settings import settle_arrow
 
-    # Arrow would take SIGINT for itself while it reads CSV.
-    pa.enable_signal_handlers(False)
+    settle_arrow()
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

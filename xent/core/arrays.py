@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _LANES = 8
 _PAIRWISE = 128
+"""The longest row that NumPy adds up without halving it first."""
+
 _BUFFER = 8192
 """Elements that NumPy casts at a time: a longer row of float32 would be summed in pieces, in another order than one of float64."""
 
@@ -35,8 +37,9 @@ def sum_classes(values: Array) -> Array:
     kind = np.float64 if values.dtype.kind != "f" or values.dtype.itemsize < 8 else values.dtype
     if width == 1:
         return values[..., 0].astype(kind)
-    if values.ndim == 2 and width <= _FEW and values.dtype.itemsize >= 4:
-        columns = values.T if values.flags.f_contiguous else np.ascontiguousarray(values.T)
+    columnar = values.ndim == 2 and values.flags.f_contiguous and width <= _PAIRWISE
+    if columnar or (values.ndim == 2 and width <= _FEW and values.dtype.itemsize >= 4):
+        columns = values.T if columnar else np.ascontiguousarray(values.T)
         return _pairwise(columns.astype(kind, copy=False))
     if not values.flags.c_contiguous or (width > _BUFFER and values.dtype != kind):
         values = np.ascontiguousarray(values, dtype=kind)
@@ -51,10 +54,6 @@ def _pairwise(columns: Sequence[Array] | Array) -> Array:
         for column in columns[1:]:
             total += column
         return total
-    if count > _PAIRWISE:
-        half = count // 2
-        half -= half % _LANES
-        return _pairwise(columns[:half]) + _pairwise(columns[half:])
     whole = count - count % _LANES
     lanes: Sequence[Array] = columns[:_LANES]
     if whole > _LANES:

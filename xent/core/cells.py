@@ -7,7 +7,7 @@ slices costs what it holds. Unweighted rows are counted as integers and weights 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xent.core.errors import DataError
@@ -107,6 +107,7 @@ class Cells:
     size: int
     groups: int = 1
     runs: tuple[Run, ...] = ()
+    _compacted: list[Run] = field(default_factory=list, repr=False)
 
     @classmethod
     def of(cls, codes: Array, size: int, weights: Array | None = None, groups: Groups | None = None) -> Cells:
@@ -130,13 +131,15 @@ class Cells:
         return Cells(self.size, self.groups, tuple(runs))
 
     def compact(self) -> Run:
-        """All cells as one run; cell c of group g has the number g size + c."""
+        """All cells as one run, made once; cell c of group g has the number g size + c."""
         if not self.runs:
             return Run(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), None)
-        *runs, run = self.runs
-        for other in reversed(runs):
-            run = run.merge(other)
-        return run
+        if not self._compacted:
+            *runs, run = self.runs
+            for other in reversed(runs):
+                run = run.merge(other)
+            self._compacted.append(run)
+        return self._compacted[0]
 
     def take(self, group: int) -> Cells:
         """The cells of one group alone."""

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xent.core import derived
-from xent.core.arrays import take_class
+from xent.core.arrays import require_same_shape, take_class
+from xent.core.batch import Batch
 from xent.core.cells import Cells, Run, cells_of
-from xent.core.errors import DataError, DomainError
+from xent.core.errors import DataError, DomainError, UsageError
 from xent.core.lazy import np
+from xent.core.losses.crossentropy import index_labels
 from xent.core.precision import as_float
 from xent.core.states import Crosstab
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
-    from xent.core.batch import Batch
 
 _CLASSES = 1 << 20
 """More classes than a confusion matrix may have."""
+
+
+def dense_batch(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
+    """Scores over classes with labels of the same shape."""
+    y_true, y_pred = as_float(y_true), as_float(y_pred)
+    require_same_shape(y_true, y_pred)
+    return Batch(y_true, y_pred, None if sample_weight is None else as_float(sample_weight))
+
+
+def index_batch(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
+    """Scores over classes with labels of one axis fewer."""
+    scores = as_float(y_pred)
+    return Batch(index_labels(y_true, scores), scores, None if sample_weight is None else as_float(sample_weight))
+
+
+def checked_k(k: int) -> int:
+    """A number of classes of at least 1.
+
+    Raises
+    ------
+    UsageError
+        It is smaller.
+    """
+    if k < 1:
+        raise UsageError(f"k must be at least 1, not {k!r}")
+    return k
 
 
 def predicted_class(batch: Batch) -> Array:

@@ -64,8 +64,9 @@ def true_class(batch: Batch) -> Array:
         index = raw.astype(np.intp)
     else:
         with np.errstate(invalid="ignore"):
-            index = raw.astype(np.intp)
-        _refuse(raw, index != raw, classes)
+            # A missing label is no wrong one. Where such rows are not left out, they make the value NaN through their score.
+            index = np.where(np.isnan(raw), 0.0, raw).astype(np.intp)
+            _refuse(raw, (index != raw) & ~np.isnan(raw), classes)
     if index.size and not (0 <= np.minimum.reduce(index, axis=None) and np.maximum.reduce(index, axis=None) < classes):
         _refuse(raw, (index < 0) | (index >= classes), classes)
     return index
@@ -81,8 +82,11 @@ def _refuse(raw: Array, bad: Array, classes: int) -> None:
 
 
 def true_score(batch: Batch) -> Array:
-    """The score of the true class of every row."""
-    return as_float(take_class(batch.y_pred, batch.derive(true_class)))
+    """The score of the true class of every row; NaN where the label is."""
+    scores = as_float(take_class(batch.y_pred, batch.derive(true_class)))
+    if batch.y_true.dtype.kind == "f":
+        scores[np.isnan(batch.y_true)] = np.nan
+    return scores
 
 
 def probability_sums(batch: Batch) -> Array:

@@ -6,7 +6,6 @@ left out on purpose: two models measured on the same rows have the same fingerpr
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -96,6 +95,8 @@ def _hash_of_name(name: str) -> int:
     try:
         number = float(int(name))
     except ValueError:
+        import hashlib
+
         return int.from_bytes(hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest(), "little")
     return int(_hashes_of_numbers(np.array([number]))[0])
 

@@ -8,8 +8,8 @@ are as many new ones as old ones, which makes the work of sorting a small multip
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from xent.core.errors import DataError
 from xent.core.lazy import np
@@ -114,6 +114,7 @@ class ScoreTables(State):
     tables: Mapping[int, Table]
     gathered: tuple[Gathered, ...]
     missing: Array
+    _compacted: list[ScoreTables] = field(default_factory=list, repr=False)
 
     @classmethod
     def of(cls, cells: Array, scores: Array, weights: Array | None, size: int, groups: int) -> ScoreTables:
@@ -130,20 +131,25 @@ class ScoreTables(State):
         )
         return cls(size, groups, {}, (rows,) if len(cells) else (), missing)
 
-    def merge(self, other: Self) -> Self:
+    def merge(self, other: ScoreTables) -> ScoreTables:
         if type(self) is not type(other) or (self.size, self.groups) != (other.size, other.groups):
             raise DataError("cannot merge states of unlike shapes: the predictions have other numbers of columns")
         tables = dict(self.tables)
         for cell, table in other.tables.items():
             tables[cell] = tables[cell].merge(table) if cell in tables else table
-        merged = type(self)(self.size, self.groups, tables, self.gathered + other.gathered, self.missing + other.missing)
+        merged = ScoreTables(self.size, self.groups, tables, self.gathered + other.gathered, self.missing + other.missing)
         waiting = sum(len(rows.cells) for rows in merged.gathered)
         return merged.compact() if waiting >= max(_GATHERED, sum(len(table.scores) for table in tables.values())) else merged
 
-    def compact(self) -> Self:
-        """The same with all rows in tables."""
+    def compact(self) -> ScoreTables:
+        """The same with all rows in tables, made once."""
         if not self.gathered:
             return self
+        if not self._compacted:
+            self._compacted.append(self._with_tables())
+        return self._compacted[0]
+
+    def _with_tables(self) -> ScoreTables:
         cells = np.concatenate([rows.cells for rows in self.gathered])
         scores = np.concatenate([rows.scores for rows in self.gathered])
         weights = None
@@ -159,12 +165,12 @@ class ScoreTables(State):
                 table = Table.of(scores[rows], None if weights is None else weights[rows])
                 tables[cell] = tables[cell].merge(table) if cell in tables else table
                 start = end
-        return type(self)(self.size, self.groups, dict(sorted(tables.items())), (), self.missing)
+        return ScoreTables(self.size, self.groups, dict(sorted(tables.items())), (), self.missing)
 
-    def take(self, group: int) -> Self:
+    def take(self, group: int) -> ScoreTables:
         first = group * self.size
         tables = {cell - first: table for cell, table in self.compact().tables.items() if first <= cell < first + self.size}
-        return type(self)(self.size, 1, tables, (), self.missing[group : group + 1])
+        return ScoreTables(self.size, 1, tables, (), self.missing[group : group + 1])
 
     def table(self, group: int, cell: int) -> Table:
         """The table of a cell of a group; only of a state whose rows are all in tables."""
@@ -184,7 +190,7 @@ class ScoreTables(State):
         return {"size": self.size, "groups": self.groups, "tables": tables, "missing": self.missing.tolist()}
 
     @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Self:
+    def from_json(cls, plain: Mapping[str, Any]) -> ScoreTables:
         tables = {
             table["cell"]: Table(
                 np.array(table["scores"], dtype=np.float64),

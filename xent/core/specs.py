@@ -1,8 +1,9 @@
-"""Metrics written as text: `[label=]name[:key=value,key=value]`.
+"""Metrics written as text: `[label=]name[:key=value,key=value]`, where a name may be a class in a Python file, `./my_metric.py:Name`.
 
     auc:curve=PR,num_thresholds=500
     smooth=categorical_crossentropy:label_smoothing=0.1
     categorical_focal_crossentropy:alpha=[0.25;0.5;0.25]
+    mine=./my_metric.py:Name:delta=2
 
 A value is `true`, `false`, `none`, a number, a list in brackets whose items are parted by `;` or `,`, or else text.
 """
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _WORDS = {"true": True, "false": False, "none": None}
 _INTEGER = re.compile(r"[+-]?\d+")
+_FILE = re.compile(r"(?:(?P<label>[^=:/\\]*)=)?(?P<path>[^=]*?\.py):(?P<name>[^:=,]*)(?::(?P<tail>.*))?", re.DOTALL)
 _PARTS = re.compile(r"((?:[^,\[\]]|\[[^\]]*\])*)(?:,|$)")
 
 _KINDS: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,), "None": (type(None),)}

@@ -8,9 +8,9 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from xent.core.errors import UnknownNameError
+from xent.core.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from xent.core.metric import Metric
@@ -56,6 +56,11 @@ class Row:
     tasks: frozenset[Task]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Everything it answers to, in any case."""
+        return self.name, *self.aliases, self.cls.__name__
+
+    @property
     def summary(self) -> str:
         """The first line of the class's docstring."""
         return (inspect.getdoc(self.cls) or "").partition("\n")[0]
@@ -68,8 +73,10 @@ class Row:
         }
 
 
+_HOME = "xent.core.metrics"
 _TABLE: dict[str, Row] = {}
-_ALIASES: dict[str, str] = {}
+_NAMES: dict[str, str] = {}
+"""The canonical name by each name in lower case."""
 
 
 def metric(
@@ -84,42 +91,73 @@ def metric(
     memory: str = "constant",
     tasks: tuple[Task, ...] = (),
 ) -> Callable[[_M], _M]:
-    """Enters a metric class into the table."""
+    """Gives a metric class its row. Classes of xent enter the table by it; those of others are found as `xent.core.own_metrics` says.
+
+    Raises
+    ------
+    UsageError
+        Another metric of the table has one of the names, or `direction` or `inputs` is none of those that there are.
+    """
 
     def enter(cls: _M) -> _M:
         row = Row(name, cls, aliases, direction, range, inputs, memory, formula, source, frozenset(tasks))
-        for key in (name, *aliases, cls.__name__):
-            if _ALIASES.setdefault(key.lower(), name) != name:
-                raise ValueError(f"the metric name {key!r} is taken by {_ALIASES[key.lower()]!r}")
-        _TABLE[name] = row
+        _check_words(row)
+        is_own = not cls.__module__.startswith(f"{_HOME}.")
+        if is_own:
+            # All names of the table have to be known before it can be said that a name is free.
+            table()
+        for key in row.names:
+            holder = _NAMES.get(key.lower()) if is_own else _NAMES.setdefault(key.lower(), name)
+            if holder is not None and (is_own or holder != name):
+                raise UsageError(f"the metric name {key!r} is taken by xent's {holder!r}")
+        if not is_own:
+            _TABLE[name] = row
         cls.row = row
         return cls
 
     return enter
 
 
+def _check_words(row: Row) -> None:
+    for word, value, known in (("direction", row.direction, get_args(Direction)), ("inputs", row.inputs, get_args(Inputs))):
+        if value not in known:
+            raise UsageError(f"the metric {row.name!r}: {word} must be one of {', '.join(known)}, not {value!r}")
+
+
 @cache
 def table() -> Mapping[str, Row]:
-    """The rows by name, in alphabetical order."""
-    package = importlib.import_module("xent.core.metrics")
+    """The rows of xent's own metrics by name, in alphabetical order."""
+    package = importlib.import_module(_HOME)
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
     return dict(sorted(_TABLE.items()))
 
 
 def row_of(name: str) -> Row:
-    """The row that a name, an alias or a class name means, in any case.
+    """The row that a name, an alias or a class name means, in any case: of xent's metrics, else of those that other packages bring.
 
     Raises
     ------
     UnknownNameError
         No metric has that name; the error offers the nearest.
+    UsageError
+        No metric has that name, and a package that may bring it cannot be loaded.
 
     >>> row_of("CategoricalCrossentropy").name
     'categorical_crossentropy'
     """
     rows = table()
-    canonical = _ALIASES.get(name.lower())
-    if canonical is None:
-        raise UnknownNameError("metric", name, {*rows, *(alias for row in rows.values() for alias in row.aliases)})
-    return rows[canonical]
+    canonical = _NAMES.get(name.lower())
+    if canonical is not None:
+        return rows[canonical]
+    # Only now, so that nobody pays for the packages of others who does not ask for them.
+    from xent.core.own_metrics import installed
+
+    own = installed()
+    for row in own.rows:
+        if name.lower() in map(str.lower, row.names):
+            return row
+    if own.faults:
+        raise UsageError(f"unknown metric {name!r}, and {own.faults[0]}")
+    known = (*rows.values(), *own.rows)
+    raise UnknownNameError("metric", name, {alias for row in known for alias in (row.name, *row.aliases)})

@@ -175,7 +175,7 @@ class Tally:
 
     def _result(self, metric: Metric, group: int) -> MetricResult:
         state = self._state(metric, metric.lift)
-        value = math.nan if state is None else _plain(metric.finish(state)[group])
+        value = math.nan if state is None else _plain(metric.finish(state.take(group))[0])
         return MetricResult(
             name=metric.row.name,
             label=metric.name if metric.name != metric.row.name else None,
@@ -196,7 +196,7 @@ class Tally:
             clipped=int(health.clipped[group]),
             renormalised=int(health.renormalised[group]),
             max_sum_error=float(health.max_sum_error[group]),
-            exact_value=None if exact is None else _plain(metric.finish(exact)[group]),
+            exact_value=None if exact is None else _plain(metric.finish(exact.take(group))[0]),
         )
 
     def _state(self, metric: Metric, lift: Lift | None) -> State | None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import IO, Any
 
@@ -137,6 +135,9 @@ class Place:
         if self._pipe is None:
             return self.path
         if self._copy is None:
+            import shutil
+            import tempfile
+
             # A file without a name cannot be left behind, however the process ends; it is opened again through its descriptor.
             self._copy = tempfile.TemporaryFile(prefix="xent-")  # noqa: SIM115  # It lives as long as the place.
             self._copy.write(self._head)

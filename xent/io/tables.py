@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 Kind = Literal["integer", "float", "boolean", "text", "list", "other"]
 
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 2 << 20
 """The size of a chunk where no number of rows was asked for: large enough to hide the cost of a call, small enough to stay cheap."""
 
-MOST_ROWS = 1 << 17
+MOST_ROWS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)

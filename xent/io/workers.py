@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 _Item = TypeVar("_Item")
@@ -94,7 +93,9 @@ class _Plan(Generic[_Item]):
 
 
 def work(
-    parts: Sequence[Callable[[], Iterator[_Item]]], consumers: Sequence[Callable[[_Item], None]], order: Callable[[BaseException], tuple[int, ...]]
+    parts: Sequence[Callable[[], Iterator[_Item]]],
+    consumers: Sequence[Callable[[_Item], None]],
+    order: Callable[[BaseException], tuple[int, ...]],
 ) -> None:
     """Gives every item of every part to one of the consumers, each of which runs in a thread of its own.
 
@@ -123,12 +124,14 @@ def work(
     if len(consumers) == 1:
         run(consumers[0])
     else:
-        with ThreadPoolExecutor(len(consumers), thread_name_prefix="xent") as pool:
-            try:
-                for running in [pool.submit(run, consume) for consume in consumers]:
-                    running.result()
-            except BaseException:
-                plan.stop()  # Interrupted: let the workers end after the batch they are at.
-                raise
+        threads = [threading.Thread(target=run, args=(consume,), name="xent", daemon=True) for consume in consumers]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            plan.stop()  # Interrupted: the workers end after the batch they are at.
+            raise
     if plan.errors:
         raise min(plan.errors, key=lambda pair: (pair[0], *order(pair[1])))[1]

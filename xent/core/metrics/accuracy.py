@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from xent.core.arrays import align, require_same_shape
 from xent.core.batch import Batch
-from xent.core.decisions import binary_hits, class_hits, equal_values, listed_hits, top_hits
-from xent.core.errors import UsageError
-from xent.core.losses.crossentropy import index_labels
+from xent.core.decisions import binary_hits, checked_k, class_hits, dense_batch, equal_values, index_batch, listed_hits, top_hits
 from xent.core.metric import MeanMetric, MeanOf
 from xent.core.precision import as_float
 from xent.core.table import metric
@@ -89,7 +87,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
     >>> categorical_accuracy([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]]).tolist()
     [0.0, 1.0]
     """
-    return class_hits(_dense(y_true, y_pred))
+    return class_hits(dense_batch(y_true, y_pred))
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
@@ -120,7 +118,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
     >>> sparse_categorical_accuracy([2, 1], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]]).tolist()
     [0.0, 1.0]
     """
-    return class_hits(_sparse(y_true, y_pred))
+    return class_hits(index_batch(y_true, y_pred))
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
@@ -150,7 +148,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
     >>> top_k_categorical_accuracy([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.05, 0, 0.95]], k=2).tolist()
     [1.0, 0.0]
     """
-    return top_hits(_dense(y_true, y_pred), k=k)
+    return top_hits(dense_batch(y_true, y_pred), k=k)
 
 
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Array:
@@ -185,32 +183,8 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     >>> sparse_top_k_categorical_accuracy([2, 1], [[1, 2, 0], [2, 0, 1]], k=2, from_sorted_ids=True).tolist()
     [1.0, 0.0]
     """
-    batch = _sparse(y_true, y_pred)
+    batch = index_batch(y_true, y_pred)
     return listed_hits(batch, k=k) if from_sorted_ids else top_hits(batch, k=k)
-
-
-def _dense(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
-    y_true, y_pred = as_float(y_true), as_float(y_pred)
-    require_same_shape(y_true, y_pred)
-    return Batch(y_true, y_pred, None if sample_weight is None else as_float(sample_weight))
-
-
-def _sparse(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
-    scores = as_float(y_pred)
-    return Batch(index_labels(y_true, scores), scores, None if sample_weight is None else as_float(sample_weight))
-
-
-def checked_k(k: int) -> int:
-    """A number of classes of at least 1.
-
-    Raises
-    ------
-    UsageError
-        It is smaller.
-    """
-    if k < 1:
-        raise UsageError(f"k must be at least 1, not {k!r}")
-    return k
 
 
 @metric(
@@ -316,7 +290,7 @@ class CategoricalAccuracy(MeanMetric):
         self.lift = MeanOf.make(class_hits)
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
-        return _dense(y_true, y_pred, sample_weight)
+        return dense_batch(y_true, y_pred, sample_weight)
 
 
 @metric(
@@ -347,7 +321,7 @@ class SparseCategoricalAccuracy(MeanMetric):
         self.lift = MeanOf.make(class_hits)
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
-        return _sparse(y_true, y_pred, sample_weight)
+        return index_batch(y_true, y_pred, sample_weight)
 
 
 @metric(
@@ -388,7 +362,7 @@ class TopKCategoricalAccuracy(MeanMetric):
         self.lift = MeanOf.make(top_hits, k=int(k))
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
-        return _dense(y_true, y_pred, sample_weight)
+        return dense_batch(y_true, y_pred, sample_weight)
 
 
 @metric(
@@ -433,4 +407,4 @@ class SparseTopKCategoricalAccuracy(MeanMetric):
         self.lift = MeanOf.make(listed_hits if from_sorted_ids else top_hits, k=int(k))
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
-        return _sparse(y_true, y_pred, sample_weight)
+        return index_batch(y_true, y_pred, sample_weight)

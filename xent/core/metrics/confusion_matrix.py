@@ -87,12 +87,14 @@ class ConfusionMatrix(_OfMatrix):
 
     def __init__(
         self,
-        normalize: str | None = None,
+        normalize: bool | str | None = None,
         num_classes: int | None = None,
         name: str | None = None,
         dtype: str | None = None,
     ) -> None:
         super().__init__(name, dtype)
+        # On a command line, normalize=true is a boolean.
+        normalize = {True: "true", False: None}[normalize] if isinstance(normalize, bool) else normalize
         if normalize not in (None, "true", "pred", "all"):
             raise UsageError(f"normalize must be one of None, true, pred and all, not {normalize!r}")
         if num_classes is not None and num_classes < 1:

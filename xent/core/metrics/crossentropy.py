@@ -20,7 +20,7 @@ from xent.core.losses.crossentropy import (
     sparse_categorical_crossentropy,
     sparse_values,
 )
-from xent.core.metric import Lift, LiftBy, MeanMetric, MeanOf
+from xent.core.metric import Lift, LiftBy, MeanMetric, MeanOf, stored_type
 from xent.core.precision import as_float
 from xent.core.table import metric
 
@@ -253,7 +253,8 @@ class SparseCategoricalCrossentropy(MeanMetric):
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
         scores = classes_last(as_float(y_pred), self.axis)
-        return Batch(index_labels(y_true, scores), scores, None if sample_weight is None else as_float(sample_weight))
+        weight = None if sample_weight is None else as_float(sample_weight)
+        return Batch(index_labels(y_true, scores), scores, weight, stored=stored_type(np.asarray(y_pred), scores))
 
     def health_lift(self) -> Lift:
         if self.ignore_class is not None and not self.from_logits:

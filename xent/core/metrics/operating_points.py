@@ -101,7 +101,7 @@ class SensitivityAtSpecificity(_OperatingPoint):
         specificity: float,
         num_thresholds: int = 200,
         class_id: int | None = None,
-        name: str = "sensitivity_at_specificity",
+        name: str | None = None,
         dtype: str | None = None,
     ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
@@ -146,7 +146,7 @@ class SpecificityAtSensitivity(_OperatingPoint):
         sensitivity: float,
         num_thresholds: int = 200,
         class_id: int | None = None,
-        name: str = "specificity_at_sensitivity",
+        name: str | None = None,
         dtype: str | None = None,
     ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
@@ -191,7 +191,7 @@ class PrecisionAtRecall(_OperatingPoint):
         recall: float,
         num_thresholds: int = 200,
         class_id: int | None = None,
-        name: str = "precision_at_recall",
+        name: str | None = None,
         dtype: str | None = None,
     ) -> None:
         super().__init__(recall, num_thresholds, class_id, name, dtype)
@@ -236,7 +236,7 @@ class RecallAtPrecision(_OperatingPoint):
         precision: float,
         num_thresholds: int = 200,
         class_id: int | None = None,
-        name: str = "recall_at_precision",
+        name: str | None = None,
         dtype: str | None = None,
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name, dtype)
