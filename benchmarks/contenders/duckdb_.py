@@ -11,9 +11,9 @@ def evaluate(folder: Path, task: str) -> Iterable[float]:
     paths = [str(path) for path in sources(folder)]
     data = f"read_csv({paths})" if paths[0].endswith(".csv") else f"read_parquet({paths})"
     if task == "multiclass":
-        return duckdb.sql(multiclass(data)).fetchone()
+        return duckdb.sql(multiclass(data)).fetchall()[0]
     if task == "regression":
-        return duckdb.sql(f"SELECT avg((y_true - y_pred) ** 2) FROM {data}").fetchone()
+        return duckdb.sql(f"SELECT avg((y_true - y_pred) ** 2) FROM {data}").fetchall()[0]
     return binary(data, task)
 
 

@@ -24,7 +24,11 @@ def multiclass(data: pl.LazyFrame) -> Iterable[float]:
         chosen = pl.col("probs").arr.get(label).cast(pl.Float64)
         total = pl.col("probs").arr.sum().cast(pl.Float64)
     else:
-        chosen = pl.coalesce(pl.when(label == k).then(pl.col(name)) for k, name in enumerate(CLASSES)).cast(pl.Float64)
+        # The fastest of the ways to choose a column by row that were tried: lists and arrays of the ten, a `coalesce`, one-hot products.
+        chosen = pl.col(CLASSES[-1])
+        for k, name in enumerate(CLASSES[:-1]):
+            chosen = pl.when(label == k).then(pl.col(name)).otherwise(chosen)
+        chosen = chosen.cast(pl.Float64)
         total = pl.sum_horizontal(pl.col(name).cast(pl.Float64) for name in CLASSES)
     loss = -(chosen / total).clip(EPSILON, 1 - EPSILON).log()
     return [data.select(loss.mean()).collect(engine="streaming").item()]

@@ -240,11 +240,16 @@ def test_nothing_but_ignored_rows_has_no_mean():
     assert np.isnan(metric(np.array([9, 9]), np.array([[0.5, 0.5], [0.5, 0.5]])))
 
 
-@pytest.mark.parametrize("bad", [3, -1, 0.5, np.nan, 1e30])
+@pytest.mark.parametrize("bad", [3, -1, 0.5, np.inf, 1e30])
 def test_labels_that_are_no_class(bad):
     with pytest.raises(DomainError, match="is not a class index from 0 to 2") as caught:
         losses.sparse_categorical_crossentropy(np.array([0, 2, bad]), np.full((3, 3), 1 / 3))
     assert (caught.value.role, caught.value.row, caught.value.column) == ("y_true", 2, 0)
+
+
+def test_a_missing_label_makes_the_value_nan():
+    values = losses.sparse_categorical_crossentropy(np.array([0, np.nan]), np.full((2, 3), 1 / 3))
+    np.testing.assert_allclose(values, [np.log(3), np.nan], rtol=1e-14)
 
 
 # Conventions.

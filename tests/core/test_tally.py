@@ -304,7 +304,10 @@ def test_the_sum_of_the_weights_is_exact():
 def test_signatures_name_every_parameter():
     assert signature(metrics.KLDivergence()) == "kl_divergence|convention:keras"
     one = signature(metrics.CategoricalFocalCrossentropy(alpha=[0.25, 0.75], gamma=3.0))
-    assert one == "categorical_focal_crossentropy|alpha:[0.25, 0.75]|axis:-1|from_logits:false|gamma:3|label_smoothing:0"
+    assert (
+        one
+        == "categorical_focal_crossentropy|alpha:[0.25, 0.75]|axis:-1|from_logits:false|gamma:3|label_smoothing:0|reduction:mean_with_sample_weight"
+    )
     assert signature(metrics.CategoricalFocalCrossentropy(gamma=3)) == signature(metrics.CategoricalFocalCrossentropy(gamma=3.0))
 
 

@@ -60,7 +60,8 @@ def test_the_first_bad_row_is_named_whatever_the_threads(tmp_path):
     """Row numbers count from the start of the file, in any chunk, row group or thread."""
     y = np.zeros(5000, dtype=np.int64)
     y[[3210, 4100]] = 7
-    pq.write_table(pa.table({"label": y, "p_0": np.full(5000, 0.5), "p_1": np.full(5000, 0.5)}), tmp_path / "a.parquet", row_group_size=100)
+    half = np.full(5000, 0.5)
+    pq.write_table(pa.table({"label": y, "p_0": half, "p_1": half}), tmp_path / "a.parquet", row_group_size=100)
     for threads in (1, 2, 5):
         for chunk_rows in (None, 7):
             with pytest.raises(DataError, match="'label', row 3211: label 7"):
@@ -213,7 +214,9 @@ def test_columns_that_are_not_there(tmp_path):
             run(tmp_path / "a.csv", **options)
 
 
-@pytest.mark.parametrize("where", ["__import__('os')", "a ==", "label == b'x'", "label + 1 > 2", "f(label)", "label.x == 1", "label == [", ""])
+@pytest.mark.parametrize(
+    "where", ["__import__('os')", "a ==", "label == b'x'", "label + 1 > 2", "f(label)", "label.x == 1", "label == [", ""]
+)
 def test_where_is_parsed_and_never_run(tmp_path, where):
     (tmp_path / "a.csv").write_text(GOOD)
     with pytest.raises((UsageError, DataError)):

@@ -15,6 +15,10 @@ from xent.cli import exits
 COMMANDS = {
     "eval": ("xent.cli.evaluate", "Evaluate predictions from files: the metrics, and how sound they are."),
     "inspect": ("xent.cli.inspect_command", "Look into files: columns, labels, ranges, and the command to evaluate them."),
+    "explain": (
+        "xent.cli.explain",
+        "Show one metric as keras, exact, sklearn and torch compute it, and the rows that make the difference.",
+    ),
     "metrics": ("xent.cli.metrics_command", "List the metrics, or describe one."),
     "schema": ("xent.cli.schema_command", "Print the JSON Schema of what xent writes."),
     "completion": ("xent.cli.completion_command", "Print the completion script of a shell."),

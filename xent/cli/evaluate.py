@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xent.core.metric import Metric
     from xent.core.result import Result
     from xent.core.specs import Spec
+    from xent.core.table import Row
     from xent.core.tally import NanPolicy
     from xent.io.dataset import Dataset
     from xent.io.request import Request
@@ -160,6 +161,11 @@ def parse(texts: Sequence[str]) -> list[Spec]:
     for label in labels:
         if labels.count(label) > 1:
             raise UsageError(f"two metrics are labelled {label!r}")
+    rows: dict[str, Row] = {}
+    for spec in specs:
+        # Files and packages may bring the same name; in a result it could not be told which of them is meant.
+        if rows.setdefault(spec.row.name, spec.row) is not spec.row:
+            raise UsageError(f"two of the classes asked for call themselves {spec.row.name!r}")
     return specs
 
 

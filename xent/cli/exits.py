@@ -1,6 +1,6 @@
 """What ends the program, and with which status.
 
-0 done · 1 a gate failed · 2 wrong usage or configuration · 3 the data cannot be used · 4 a gate is inconclusive
+0 done · 1 a gate or a law failed · 2 wrong usage or configuration · 3 the data cannot be used · 4 a gate is inconclusive
 5 nothing was evaluated · 130 interrupted · 143 terminated
 """
 
@@ -10,6 +10,7 @@ import os
 import sys
 
 DONE = 0
+FAILED = 1
 USAGE = 2
 DATA = 3
 NOTHING = 5

@@ -46,25 +46,52 @@ def complete_metric(context: click.Context, parameter: click.Parameter, incomple
         "xent metrics",
         "xent metrics categorical_crossentropy",
         "xent metrics bce --format json",
+        "xent metrics --check ./my_metric.py:Name",
     ),
 )
 @click.argument("name", required=False, shell_complete=complete_metric)
 @click.option("-f", "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to print it.")
-def command(name: str | None, form: str) -> None:
-    """List the metrics, or describe the one called NAME: formula, inputs, range, parameters, source."""
-    from xent.cli.streams import emit
-    from xent.core.table import row_of, table
+@click.option("--check", "checks", is_flag=True, help="Run the laws of metrics on NAME, which may have parameters; status 1 if one fails.")
+def command(name: str | None, form: str, checks: bool) -> int:
+    """List the metrics, or describe the one called NAME: formula, inputs, range, parameters, source.
 
-    rows = list(table().values()) if name is None else [row_of(name)]
+    NAME may be a class in a Python file, ./my_metric.py:Name. With --check, rows are made for the metric, and it is tried whether its value
+    depends on how they are cut, merged and ordered, on bit-for-bit terms.
+    """
+    from xent.cli.exits import DONE
+    from xent.cli.streams import emit
+    from xent.core.errors import UsageError
+    from xent.core.specs import row_named
+
+    if checks:
+        if name is None:
+            raise UsageError("--check needs the NAME of a metric")
+        from xent.cli.law_report import check_metric
+
+        return check_metric(name, form)
+    rows = all_rows() if name is None else [row_named(name)]
     if form == "json":
         from xent.io.exporters.plain import json_text
 
-        described = [as_dict(row) for row in rows]
+        described = [as_dict(row, name) for row in rows]
         emit(json_text(described if name is None else described[0], indent=2))
     elif name is None:
         emit(listing(rows))
     else:
-        emit(description(rows[0]))
+        emit(description(rows[0], name))
+    return DONE
+
+
+def all_rows() -> list[Row]:
+    """xent's metrics and those of installed packages, in alphabetical order; what is wrong with a package is said."""
+    from xent.cli.exits import say
+    from xent.core.own_metrics import installed
+    from xent.core.table import table
+
+    own = installed()
+    for fault in own.faults:
+        say(fault)
+    return sorted([*table().values(), *own.rows], key=lambda row: row.name)
 
 
 def listing(rows: list[Row]) -> str:
@@ -75,8 +102,8 @@ def listing(rows: list[Row]) -> str:
     return aligned(lines) + "\n↓ lower is better, ↑ higher is better. xent metrics NAME tells more about one.\n"
 
 
-def description(row: Row) -> str:
-    """All that the table says about one metric."""
+def description(row: Row, asked: str | None = None) -> str:
+    """All that the table says about one metric, asked for under some name."""
     from xent.cli.layout import described
 
     facts = [
@@ -91,7 +118,7 @@ def description(row: Row) -> str:
     parameters = [(f"  {parameter['name']}", _parameter_text(parameter)) for parameter in parameters_of(row)]
     listed = f"\nparameters\n{described(parameters)}" if parameters else ""
     # The example stands on a line of its own, unbroken, to be copied.
-    return f"{row.name}\n{row.summary}\n\n{described(facts)}{listed}\nexample\n  {example(row)}\n"
+    return f"{row.name}\n{row.summary}\n\n{described(facts)}{listed}\nexample\n  {example(row, asked)}\n"
 
 
 def _parameter_text(parameter: dict[str, Any]) -> str:
@@ -134,18 +161,21 @@ def _meanings(doc: str) -> dict[str, str]:
     return meanings
 
 
-def example(row: Row) -> str:
+def example(row: Row, asked: str | None = None) -> str:
     """A command that computes the metric, with values for the parameters that must be given."""
-    annotations = {key: str(parameter.annotation) for key, parameter in inspect.signature(row.cls).parameters.items()}
-    given = [f"{key}={_sample(annotations[key])}" for key, default in row.parameters.items() if default is inspect.Parameter.empty]
-    return INPUTS[row.inputs][1].format(spec=shlex.quote(":".join([row.name, ",".join(given)] if given else [row.name])))
+    # A class in a file is found by nothing but its place.
+    name = asked if asked is not None and ".py:" in asked else row.name
+    from xent.core.specs import annotation_of
+
+    given = [f"{key}={_sample(annotation_of(row, key))}" for key, default in row.parameters.items() if default is inspect.Parameter.empty]
+    return INPUTS[row.inputs][1].format(spec=shlex.quote(":".join([name, ",".join(given)] if given else [name])))
 
 
 def _sample(annotation: str) -> str:
     return {"int": "3", "Sequence[int]": "[0;2]", "list[int]": "[0;2]"}.get(annotation, "0.5")
 
 
-def as_dict(row: Row) -> dict[str, Any]:
+def as_dict(row: Row, asked: str | None = None) -> dict[str, Any]:
     """The same as plain values."""
     return {
         "name": row.name,
@@ -159,5 +189,5 @@ def as_dict(row: Row) -> dict[str, Any]:
         "parameters": parameters_of(row),
         "source": row.source,
         "tasks": sorted(row.tasks),
-        "example": example(row),
+        "example": example(row, asked),
     }

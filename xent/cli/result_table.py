@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -36,15 +37,19 @@ def result_table(result: Result, *, to_terminal: bool = False) -> str:
     for metric in rows:
         where = [Text(_slice(metric))] if sliced else []
         table.add_row(_name(metric), *where, Text(shown(metric.value)), Text(ARROWS[metric.direction]), Text(f"{metric.count:,}"))
+    health = (Text(line, style="yellow") for line in _health_lines(rows))
+    return printed([table, *health, Text(data_line(result.data), style="dim")], to_terminal=to_terminal)
+
+
+def printed(parts: Sequence[Table | Text | str], *, to_terminal: bool = False) -> str:
+    """Tables as wide as the terminal, and lines of text as long as they are. A `str` is text, never rich's markup."""
     # Without a terminal there is no width to keep to.
     console = Console(file=io.StringIO(), force_terminal=to_terminal, width=None if to_terminal else 10_000, highlight=False)
     if to_terminal:
         console.width = Console(file=sys.stdout).width
     with console.capture() as capture:
-        console.print(table)
-        for line in _health_lines(rows):
-            console.print(Text(line, style="yellow"), soft_wrap=True)
-        console.print(Text(data_line(result.data), style="dim"), soft_wrap=True)
+        for part in parts:
+            console.print(Text(part) if isinstance(part, str) else part, soft_wrap=not isinstance(part, Table))
     return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
 
 

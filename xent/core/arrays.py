@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -36,32 +37,32 @@ def sum_classes(values: Array) -> Array:
     width = values.shape[-1]
     kind = np.float64 if values.dtype.kind != "f" or values.dtype.itemsize < 8 else values.dtype
     if width == 1:
-        return values[..., 0].astype(kind)
+        return np.asarray(values[..., 0], dtype=kind)
     columnar = values.ndim == 2 and values.flags.f_contiguous and width <= _PAIRWISE
     if columnar or (values.ndim == 2 and width <= _FEW and values.dtype.itemsize >= 4):
         columns = values.T if columnar else np.ascontiguousarray(values.T)
         return _pairwise(columns.astype(kind, copy=False))
     if not values.flags.c_contiguous or (width > _BUFFER and values.dtype != kind):
         values = np.ascontiguousarray(values, dtype=kind)
-    return np.add.reduce(values, axis=-1, dtype=kind)
+    return np.asarray(np.add.reduce(values, axis=-1, dtype=kind))
 
 
 def _pairwise(columns: Sequence[Array] | Array) -> Array:
     """Adds up columns in the order in which `numpy.add.reduce` adds up the values of a contiguous row."""
     count = len(columns)
     if count < _LANES:
-        total = columns[0].copy()
+        few = columns[0].copy()
         for column in columns[1:]:
-            total += column
-        return total
+            few += column
+        return few
     whole = count - count % _LANES
-    lanes: Sequence[Array] = columns[:_LANES]
+    lanes = list(columns[:_LANES])
     if whole > _LANES:
         lanes = [lane.copy() for lane in lanes]
         for start in range(_LANES, whole, _LANES):
             for lane, column in zip(lanes, columns[start : start + _LANES], strict=True):
                 lane += column
-    total = lanes[0] + lanes[1]
+    total: Array = lanes[0] + lanes[1]
     total += lanes[2] + lanes[3]
     right = lanes[4] + lanes[5]
     right += lanes[6] + lanes[7]
@@ -73,7 +74,7 @@ def _pairwise(columns: Sequence[Array] | Array) -> Array:
 
 def mean_classes(values: Array) -> Array:
     """The mean over the last axis, with the order of addition of `sum_classes`."""
-    return sum_classes(values) / values.shape[-1]
+    return np.asarray(sum_classes(values) / values.shape[-1])
 
 
 def take_class(values: Array, index: Array) -> Array:
@@ -86,9 +87,9 @@ def take_class(values: Array, index: Array) -> Array:
         rows = len(values)
         flat = index * np.intp(rows)
         flat += np.arange(rows, dtype=np.intp)
-        return values.T.reshape(-1).take(flat)
+        return np.asarray(values.T.reshape(-1).take(flat))
     flat = index.reshape(-1) + np.arange(index.size, dtype=np.intp) * values.shape[-1]
-    return np.ascontiguousarray(values).reshape(-1).take(flat).reshape(index.shape)
+    return np.asarray(np.ascontiguousarray(values).reshape(-1).take(flat).reshape(index.shape))
 
 
 def put_class(values: Array, index: Array, new: Array) -> None:
@@ -117,6 +118,11 @@ def align(y_true: Array, y_pred: Array) -> tuple[Array, Array]:
 def as_rows(values: Array) -> Array:
     """A vector becomes a column, one row per sample; everything else passes."""
     return values[:, None] if values.ndim == 1 else values
+
+
+def as_matrix(values: Array) -> Array:
+    """All values of a row beside each other, shape (n, k); NumPy cannot find the k of no rows by itself."""
+    return values.reshape(len(values), math.prod(values.shape[1:]))
 
 
 def require_same_shape(y_true: Array, y_pred: Array) -> None:

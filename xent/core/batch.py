@@ -107,9 +107,9 @@ class Batch:
 
     def at(self, rows: Array) -> Batch:
         """The rows where `rows`, a mask of shape (n,), holds."""
-        pick = [side.at(rows) if isinstance(side, Stack) else side[rows] for side in (self.y_true, self.y_pred)]
         return Batch(
-            *pick,
+            _at(self.y_true, rows),
+            _at(self.y_pred, rows),
             None if self.sample_weight is None else self.sample_weight[rows],
             None if self.groups is None else self.groups.at(rows),
             self.stored,
@@ -139,3 +139,7 @@ class Batch:
                 (source, first + start) if numbers is None else self.origin,
                 None if numbers is None else numbers[rows],
             )
+
+
+def _at(values: Array | Stack, rows: Array) -> Array | Stack:
+    return values.at(rows) if isinstance(values, Stack) else values[rows]

@@ -19,11 +19,13 @@ from xent.core.precision import EPSILON
 class Convention:
     """One library's treatment of probabilities.
 
-    `clip` is the distance from 0 and 1 that probabilities are moved to; None leaves them alone and "dtype" stands for the machine
-    epsilon of the stored predictions. `least_log` is the smallest logarithm that the binary cross-entropy uses.
+    `meaning` says in a sentence what it does in a cross-entropy. `clip` is the distance from 0 and 1 that probabilities are moved to;
+    None leaves them alone and "dtype" stands for the machine epsilon of the stored predictions. `least_log` is the smallest logarithm
+    that the binary cross-entropy uses.
     """
 
     name: str
+    meaning: str
     renormalises: bool = False
     clip: float | str | None = None
     least_log: float | None = None
@@ -38,10 +40,24 @@ class Convention:
 CONVENTIONS = {
     convention.name: convention
     for convention in (
-        Convention("keras", renormalises=True, clip=EPSILON),
-        Convention("exact"),
-        Convention("sklearn", clip="dtype"),
-        Convention("torch", least_log=-100.0),
+        Convention(
+            "keras",
+            "divides the probabilities of several classes by their sum, then clips to [1e-7, 1 - 1e-7] (keras.losses)",
+            renormalises=True,
+            clip=EPSILON,
+        ),
+        Convention("exact", "takes probabilities as they are: a true class of probability 0 costs infinity"),
+        Convention(
+            "sklearn",
+            "clips to [eps, 1 - eps], the eps of the type that the predictions are stored in: 1.2e-7 for float32, 2.2e-16 for float64 "
+            "(sklearn.metrics.log_loss)",
+            clip="dtype",
+        ),
+        Convention(
+            "torch",
+            "takes probabilities as they are, but stops the logarithm of a single event at -100 (torch.nn.BCELoss, torch.nn.NLLLoss)",
+            least_log=-100.0,
+        ),
     )
 }
 
@@ -57,3 +73,27 @@ def convention(name: str) -> Convention:
     if name not in CONVENTIONS:
         raise UnknownNameError("convention", name, CONVENTIONS)
     return CONVENTIONS[name]
+
+
+_OTHER_MEANINGS = {
+    "kl_divergence": {
+        "keras": "clips labels and probabilities to [1e-7, 1] (keras.losses.kl_divergence)",
+        "exact": "takes probabilities as they are: a class that the label allows and the prediction excludes costs infinity",
+        "torch": "takes probabilities as they are (torch.nn.KLDivLoss of their logarithm)",
+    },
+    "poisson": {
+        "keras": "adds 1e-7 to a rate before its logarithm is taken (keras.losses.poisson)",
+        "exact": "takes rates as they are: a rate of 0 for a count above it costs infinity",
+        "torch": "adds 1e-8 to a rate before its logarithm is taken (torch.nn.PoissonNLLLoss with log_input=False)",
+    },
+}
+"""What conventions mean for metrics that are no cross-entropy."""
+
+
+def meaning(convention_name: str, metric_name: str) -> str:
+    """What a convention does in a metric, in a sentence without its subject.
+
+    >>> meaning("torch", "poisson")
+    'adds 1e-8 to a rate before its logarithm is taken (torch.nn.PoissonNLLLoss with log_input=False)'
+    """
+    return _OTHER_MEANINGS.get(metric_name, {}).get(convention_name) or convention(convention_name).meaning

@@ -104,14 +104,14 @@ def largest_score(batch: Batch) -> Array:
 def log_of_sum(batch: Batch) -> Array:
     """ln Σ exp(x - max x) of every row: with `largest_score`, what softmax divides by."""
     shifted = batch.derive(predictions) - batch.derive(largest_score)[..., None]
-    return np.log(sum_classes(np.exp(shifted, out=shifted)))
+    return np.asarray(np.log(sum_classes(np.exp(shifted, out=shifted))))
 
 
 def true_log_probability(batch: Batch, from_logits: bool, convention_name: str) -> Array:
     """The logarithm of the probability of the true class of every row; the only logarithm that index labels need."""
     score = batch.derive(true_score)
     if from_logits:
-        return (score - batch.derive(largest_score)) - batch.derive(log_of_sum)
+        return np.asarray((score - batch.derive(largest_score)) - batch.derive(log_of_sum))
     return log_probability(batch, score, batch.derive(probability_sums), convention_name)
 
 
@@ -121,43 +121,45 @@ def log_probabilities(batch: Batch, from_logits: bool, convention_name: str) -> 
     if from_logits:
         shifted = scores - batch.derive(largest_score)[..., None]
         shifted -= batch.derive(log_of_sum)[..., None]
-        return shifted
+        return np.asarray(shifted)
     return log_probability(batch, scores, batch.derive(probability_sums)[..., None], convention_name)
 
 
 def log_probability(batch: Batch, p: Array, sums: Array, convention_name: str) -> Array:
     """ln p after what the convention does to it; `sums` are those of the rows."""
+    q = treated(batch, p, sums, convention_name)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log(treated(batch, p, sums, convention_name))
+        return np.asarray(np.log(q, out=None if q is p or not q.ndim else q))
 
 
 def treated(batch: Batch, p: Array, sums: Array, convention_name: str) -> Array:
-    """Probabilities after what the convention does to them."""
+    """Probabilities after what the convention does to them: a new array, or `p` itself where it does nothing."""
     rules = convention(convention_name)
+    q = p
     if rules.renormalises:
         with np.errstate(divide="ignore", invalid="ignore"):
-            p = p / sums
+            q = p / sums
     epsilon = rules.epsilon(batch.stored)
-    return p if epsilon is None else clip(p, epsilon)
+    return q if epsilon is None else clip(q, epsilon, out=None if q is p or not q.ndim else q)
 
 
-def clip(p: Array, epsilon: float) -> Array:
+def clip(p: Array, epsilon: float, out: Array | None = None) -> Array:
     """`p` moved into [epsilon, 1 - epsilon], by two ufuncs with one buffer; `numpy.clip` checks more and costs more."""
     # A Python float keeps the array's type, so float32 sees its own 1 - epsilon.
-    clipped = np.maximum(p, epsilon)
-    return np.minimum(clipped, p.dtype.type(1) - p.dtype.type(epsilon), out=clipped if clipped.ndim else None)
+    clipped = np.maximum(p, epsilon, out=out)
+    return np.asarray(np.minimum(clipped, p.dtype.type(1) - p.dtype.type(epsilon), out=clipped if clipped.ndim else None))
 
 
 def sigmoid(batch: Batch) -> Array:
     """Probabilities of single events from logits: 1 / (1 + e^-x), without overflow on either side."""
     x = batch.derive(predictions)
     small = np.exp(-np.abs(x))
-    return np.where(x >= 0.0, 1.0, small) / (1.0 + small)
+    return np.asarray(np.where(x >= 0.0, 1.0, small) / (1.0 + small))
 
 
 def softmax(batch: Batch) -> Array:
     """Probabilities from logits, by subtracting the largest first."""
-    return np.exp(batch.derive(log_probabilities, True, "exact"))
+    return np.asarray(np.exp(batch.derive(log_probabilities, True, "exact")))
 
 
 def one_hot_or_dense(batch: Batch) -> Array:

@@ -62,7 +62,7 @@ def _label_hashes(y_true: Array, classes: Sequence[str] | None) -> Hashes:
     if y_true.ndim > 1:
         return _hashes_of_rows(y_true.reshape(len(y_true), -1), classes)
     if classes is not None and y_true.dtype.kind in "iub" and y_true.size and 0 <= y_true.min() and y_true.max() < len(classes):
-        return _hashes_of_names(tuple(classes))[y_true.astype(np.intp, copy=False)]
+        return np.asarray(_hashes_of_names(tuple(classes)).take(y_true.astype(np.intp, copy=False)))
     return _hashes_of_numbers(y_true)
 
 
@@ -80,7 +80,7 @@ def _hashes_of_rows(y_true: Array, classes: Sequence[str] | None) -> Hashes:
     mixed = _hashes_of_numbers(y_true) ^ places
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(_ODD[2])
-    hashes = np.add.reduce(mixed, axis=1)
+    hashes: Hashes = np.add.reduce(mixed, axis=1)
     one_hot = (np.count_nonzero(y_true, axis=1) == 1) & (y_true.max(axis=1) == 1)
     if y_true.shape[1] > 1 and one_hot.any():
         hashes[one_hot] = _label_hashes(y_true[one_hot].argmax(axis=1), classes)

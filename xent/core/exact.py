@@ -99,15 +99,11 @@ class ExactSum:
         return total
 
     def __add__(self, other: ExactSum) -> ExactSum:
-        return ExactSum(
-            self.units + other.units, self.nan + other.nan, self.inf + other.inf, self.minus_inf + other.minus_inf
-        )
+        return ExactSum(self.units + other.units, self.nan + other.nan, self.inf + other.inf, self.minus_inf + other.minus_inf)
 
     def __sub__(self, other: ExactSum) -> ExactSum:
         """Takes back values that were added before."""
-        return ExactSum(
-            self.units - other.units, self.nan - other.nan, self.inf - other.inf, self.minus_inf - other.minus_inf
-        )
+        return ExactSum(self.units - other.units, self.nan - other.nan, self.inf - other.inf, self.minus_inf - other.minus_inf)
 
     def __len__(self) -> int:
         return len(self.units)
@@ -219,9 +215,7 @@ def _scratch(size: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64
     return shifted[:size], rest[:size]
 
 
-def _split_off(
-    values: npt.NDArray[np.float64], step: int, shifted: npt.NDArray[np.float64], rest: npt.NDArray[np.float64] | None
-) -> int:
+def _split_off(values: npt.NDArray[np.float64], step: int, shifted: npt.NDArray[np.float64], rest: npt.NDArray[np.float64] | None) -> int:
     """How many times 2**step the values add up to, each rounded to a multiple of it; `rest` gets what the rounding left of each."""
     magic = math.ldexp(1.5, step + 52)
     np.add(values, magic, out=shifted)
@@ -247,9 +241,7 @@ def _units_one_by_one(values: npt.NDArray[np.float64]) -> int:
     return units
 
 
-def _count_not_finite(
-    values: npt.NDArray[np.float64], codes: npt.NDArray[np.intp] | None, total: ExactSum
-) -> npt.NDArray[np.float64]:
+def _count_not_finite(values: npt.NDArray[np.float64], codes: npt.NDArray[np.intp] | None, total: ExactSum) -> npt.NDArray[np.float64]:
     """Counts NaNs and infinities into `total` and returns the values with zeros in their places."""
     for found, counts in ((np.isnan(values), total.nan), (values == np.inf, total.inf), (values == -np.inf, total.minus_inf)):
         counts += np.count_nonzero(found) if codes is None else np.bincount(codes[found], minlength=len(counts))

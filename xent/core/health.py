@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xent.core import derived
+from xent.core.arrays import as_matrix
 from xent.core.conventions import convention
 from xent.core.lazy import np
 from xent.core.states import Health
@@ -61,7 +62,7 @@ def _outside(p: Array, epsilon: float) -> Array:
 def health_of(batch: Batch, clipped: Array, renormalised: Array, error: Array) -> Health:
     """The state of what was found in every row, or in every part of one: shapes (n, ...)."""
     clipped, renormalised = (_any(found) for found in (clipped, renormalised))
-    error = error if error.ndim == 1 else error.reshape(len(batch), -1).max(axis=1, initial=0.0)
+    error = error if error.ndim == 1 else as_matrix(error).max(axis=1, initial=0.0)
     if batch.groups is not None:
         groups = batch.groups
         return Health(groups.count_where(clipped), groups.count_where(renormalised), groups.largest(error))
@@ -71,4 +72,4 @@ def health_of(batch: Batch, clipped: Array, renormalised: Array, error: Array) -
 
 def _any(found: Array) -> Array:
     """Rows in which any element was found."""
-    return found if found.ndim == 1 else np.logical_or.reduce(found.reshape(len(found), -1), axis=1)
+    return found if found.ndim == 1 else np.logical_or.reduce(as_matrix(found), axis=1)

@@ -229,8 +229,6 @@ class Metric:
 class MeanMetric(Metric):
     """A metric that is the weighted mean of per-sample values."""
 
-    lift: MeanOf
-
     def finish(self, state: WeightedSum) -> Array:
         """The mean of every group."""
         return state.mean()

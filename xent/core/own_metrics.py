@@ -101,8 +101,8 @@ def row_in_file(path: str, name: str) -> Row:
         raise UsageError(f"{path} cannot be loaded: {_said(error)}") from error
     found = getattr(module, name, None)
     if found is None:
-        known = ", ".join(metrics_in(module)) or "none; decorate the class with xent.core.table.metric"
-        raise UsageError(f"{path} has no {name!r}; its metrics: {known}")
+        known = ", ".join(f"{path}:{cls}" for cls in metrics_in(module)) or "none, since no class is decorated with xent.core.table.metric"
+        raise UsageError(f"{path} has no metric {name!r}; it has {known}" if name else f"{path}: name the class; there is {known}")
     _require_row(found, f"{path}:{name}")
     if found.__module__ != module.__name__:
         raise UsageError(f"{path}:{name} only imports {found.__module__}.{found.__qualname__}; ask for it where it is defined")

@@ -55,7 +55,7 @@ def float_name(dtype: Any) -> str:
         `dtype` is not one of float16, float32 and float64.
     """
     try:
-        name = np.dtype(dtype).name
+        name = str(np.dtype(dtype).name)
     except TypeError:
         name = ""
     if name not in ("float16", "float32", "float64"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xent.core.arrays import align, mean_classes
+from xent.core.arrays import align, as_matrix, mean_classes
 from xent.core.batch import Batch
 from xent.core.errors import DataError
 from xent.core.exact import ExactSum
@@ -30,7 +30,7 @@ def weighted_sum(batch: Batch, values: Array, mask: Array | None = None) -> Weig
     if mask is not None:
         weight = as_float(1.0) if batch.sample_weight is None else as_float(batch.sample_weight)
         numerators, denominators = rows_of(values, _spread(weight, values) * mask)
-        kept = np.logical_or.reduce(mask.reshape(len(mask), -1), axis=1)
+        kept = np.logical_or.reduce(as_matrix(mask), axis=1)
         count = np.array([np.count_nonzero(kept)]) if groups is None else groups.count_where(kept)
         return WeightedSum(ExactSum.of(numerators, groups), ExactSum.of(denominators, groups), count)
     if batch.sample_weight is None:
@@ -58,7 +58,7 @@ def total_weight(batch: Batch) -> ExactSum:
 
 def mean_of_rows(values: Array) -> Array:
     """The mean over all axes but the first, shape (n,)."""
-    return values if values.ndim == 1 else mean_classes(values.reshape(len(values), -1))
+    return values if values.ndim == 1 else mean_classes(as_matrix(values))
 
 
 def _spread(weight: Array, values: Array) -> Array:

@@ -224,11 +224,14 @@ def area_under_roc(negative: Table, positive: Table) -> float:
 def average_precision(negative: Table, positive: Table) -> float:
     """Σ of precision times the growth of recall, over thresholds at every score from the highest down; 0 where nothing is positive."""
     found, mistaken = (np.concatenate([np.cumsum(table.amounts()[::-1])[::-1], [0]]) for table in (positive, negative))
-    right = found[np.searchsorted(positive.scores, positive.scores, side="left")]
-    wrong = mistaken[np.searchsorted(negative.scores, positive.scores, side="left")]
+    # Rows of one score and several weights are one threshold. Added up first, they give the bits of as many equal rows.
+    starts = np.flatnonzero(_new(positive.scores))
+    thresholds, amounts = positive.scores[starts], np.add.reduceat(positive.amounts(), starts)
+    right = found[np.searchsorted(positive.scores, thresholds, side="left")]
+    wrong = mistaken[np.searchsorted(negative.scores, thresholds, side="left")]
     chosen = right + wrong
     precision = np.divide(right, chosen, out=np.zeros(len(chosen)), where=chosen > 0)
-    return float((precision * positive.amounts()).sum() / found[0]) if found[0] else 0.0
+    return float((precision * amounts).sum() / found[0]) if found[0] else 0.0
 
 
 def _exact(value: Any) -> Any:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _WORDS = {"true": True, "false": False, "none": None}
 _INTEGER = re.compile(r"[+-]?\d+")
-_FILE = re.compile(r"(?:(?P<label>[^=:/\\]*)=)?(?P<path>[^=]*?\.py):(?P<name>[^:=,]*)(?::(?P<tail>.*))?", re.DOTALL)
+_FILE = re.compile(r"(?:(?P<label>[^=:/\\]*)=)?(?P<path>.+?\.py):(?P<name>[^:=,]*)(?::(?P<tail>.*))?", re.DOTALL)
 _PARTS = re.compile(r"((?:[^,\[\]]|\[[^\]]*\])*)(?:,|$)")
 
 _KINDS: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,), "None": (type(None),)}
@@ -89,14 +89,10 @@ def parse_spec(text: str) -> Spec:
     >>> spec.label, spec.row.name, spec.parameters
     ('mine', 'categorical_crossentropy', {'label_smoothing': 0.1, 'from_logits': True})
     """
-    head, colon, tail = text.partition(":")
-    label, equals, name = head.rpartition("=")
-    label, name = label.strip(), name.strip()
-    if not name or (equals and not label) or (colon and not tail.strip()):
-        raise UsageError(f"cannot read the metric {text!r}; write name, name:key=value,key=value or label=name:key=value")
-    row = row_of(name)
+    label, name, tail = _pieces(text)
+    row = row_named(name)
     parameters: dict[str, Any] = {}
-    for part in _split(tail) if colon else []:
+    for part in [] if tail is None else _split(tail):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not key or not equals or not value:
             raise UsageError(
@@ -105,7 +101,39 @@ def parse_spec(text: str) -> Spec:
         if key in parameters:
             raise UsageError(f"the metric {text!r} sets {key!r} twice")
         parameters[key] = parse_value(value)
-    return Spec(row, parameters, label or None)
+    return Spec(row, parameters, label)
+
+
+def _pieces(text: str) -> tuple[str | None, str, str | None]:
+    """The label, the name and the parameters of a metric; None for what is not there."""
+    if file := _FILE.fullmatch(text.strip()):
+        label, name, tail = file["label"], f"{file['path']}:{file['name']}", file["tail"]
+    else:
+        head, colon, rest = text.partition(":")
+        first, equals, name = head.rpartition("=")
+        label, tail = first if equals else None, rest if colon else None
+    label, name = None if label is None else label.strip(), name.strip()
+    if not name or label == "" or (tail is not None and not tail.strip()):
+        raise UsageError(f"cannot read the metric {text!r}; write name, name:key=value,key=value or label=name:key=value")
+    return label, name, tail
+
+
+def row_named(name: str) -> Row:
+    """The row that a name means, or a class in a Python file: `./my_metric.py:Name`. The file is run.
+
+    Raises
+    ------
+    UnknownNameError
+        No metric has that name.
+    UsageError
+        The file cannot be used.
+    """
+    from xent.core.own_metrics import row_in_file
+
+    file = _FILE.fullmatch(name)
+    if file is None and not name.endswith(".py"):
+        return row_of(name)
+    return row_in_file(file["path"], file["name"]) if file else row_in_file(name, "")
 
 
 def _split(text: str) -> list[str]:
@@ -154,13 +182,18 @@ def _takes(known: Mapping[str, Any]) -> str:
 
 def _check_kind(row: Row, key: str, value: Any) -> None:
     """Refuses a value that the annotation of the parameter rules out; annotations of any other form rule out nothing."""
-    annotation = inspect.signature(row.cls).parameters[key].annotation
-    kinds = annotation.split(" | ") if isinstance(annotation, str) else []
-    if not kinds or not all(kind in _KINDS or _LIST_KIND.fullmatch(kind) for kind in kinds):
+    kinds = annotation_of(row, key).split(" | ")
+    if not all(kind in _KINDS or _LIST_KIND.fullmatch(kind) for kind in kinds):
         return
     if not any(_is_of(kind, value) for kind in kinds):
         wanted = " or ".join(_LIST_NAMES[listed[1]] if (listed := _LIST_KIND.fullmatch(kind)) else _KIND_NAMES[kind] for kind in kinds)
         raise UsageError(f"{row.name}: {key} must be {wanted}, not {value!r}")
+
+
+def annotation_of(row: Row, key: str) -> str:
+    """The annotation of a parameter as it is written, whether its module keeps annotations as text or not."""
+    annotation = inspect.signature(row.cls).parameters[key].annotation
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
 
 
 def _is_of(kind: str, value: Any) -> bool:

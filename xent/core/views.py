@@ -10,7 +10,7 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from xent.core.arrays import align
+from xent.core.arrays import align, as_matrix
 from xent.core.decisions import known_class, predicted_class
 from xent.core.derived import extremes, has_index_labels, sigmoid, softmax, weight_extremes
 from xent.core.errors import DataError, DomainError, NotProbabilityError
@@ -86,7 +86,7 @@ def as_categorical(batch: Batch, from_logits: bool) -> Batch:
 def _over_classes(batch: Batch, from_logits: bool) -> tuple[Array, Array]:
     y_true, y_pred = batch.y_true, batch.y_pred
     if y_pred.ndim == 1 or y_pred.shape[-1] == 1:
-        score = y_pred.reshape(len(y_pred), -1)[:, 0] if y_pred.ndim <= 2 else y_pred[..., 0]
+        score = as_matrix(y_pred)[:, 0] if y_pred.ndim <= 2 else y_pred[..., 0]
         score = score.astype(np.float64)
         y_pred = np.stack([np.zeros_like(score) if from_logits else 1.0 - score, score], axis=-1)
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
@@ -253,7 +253,9 @@ def check_weights(batch: Batch) -> None:
 
 
 def _check_range(values: Array | None, low: float, high: float, message: str, role: str = "y_true") -> None:
-    if values is None or not values.size or (float(np.minimum.reduce(values, axis=None)) >= low and float(np.maximum.reduce(values, axis=None)) <= high):
+    if values is None or not values.size:
+        return
+    if float(np.minimum.reduce(values, axis=None)) >= low and float(np.maximum.reduce(values, axis=None)) <= high:
         return
     # float64 bounds: as Python floats they would be rounded to the type of the values, and overflow float16.
     bad = (values < np.float64(low)) | (values > np.float64(high))

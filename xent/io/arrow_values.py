@@ -34,15 +34,15 @@ def values_of(column: pa.Array[Any] | npt.NDArray[Any]) -> npt.NDArray[Any]:
         return column
     kind = column.type
     if _types.is_dictionary(kind):
-        column = cast("pa.DictionaryArray", column).dictionary_decode()
-        kind = column.type
+        return values_of(cast("Any", column).dictionary_decode())
     if _types.is_boolean(kind):
         return _with_nulls(_bits(column.buffers()[1], column.offset, len(column)), column)
     if _types.is_integer(kind) or _types.is_floating(kind):
         if column.null_count == 0 and len(column):
             return np.from_dlpack(column)
         # An empty array may have no buffer at all.
-        raw = np.frombuffer(column.buffers()[1] or b"", dtype=np.dtype(_numpy_name(kind)))
+        buffer: Any = column.buffers()[1] or b""
+        raw = np.frombuffer(buffer, dtype=np.dtype(_numpy_name(kind)))
         return _with_nulls(raw[column.offset : column.offset + len(column)], column)
     if _types.is_decimal(kind):
         return values_of(column.cast(pa.float64()))
@@ -53,11 +53,28 @@ def values_of(column: pa.Array[Any] | npt.NDArray[Any]) -> npt.NDArray[Any]:
     raise TypeError(f"holds {kind}, not numbers")
 
 
+def arrow_of(column: pa.Array[Any] | npt.NDArray[Any]) -> pa.Array[Any]:
+    """A column as an Arrow array. `pa.array` would import pandas.
+
+    Raises
+    ------
+    TypeError
+        The column has more than one value a row.
+    """
+    if not isinstance(column, np.ndarray):
+        return column
+    if column.ndim > 1:
+        raise TypeError("holds several values a row")
+    column = column if column.dtype.isnative else column.astype(column.dtype.newbyteorder("="))
+    raw: Any = np.packbits(column, bitorder="little") if column.dtype.kind == "b" else np.ascontiguousarray(column)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(column.dtype), len(column), [None, pa.py_buffer(raw)])
+
+
 def field_of(name: str, kind: pa.DataType) -> Field:
     """A column's field from its Arrow type."""
     width: int | None = 1
     if _types.is_fixed_size_list(kind):
-        width = cast("pa.FixedSizeListType[Any, Any]", kind).list_size
+        width = kind.list_size
     elif _kind(kind) == "list":
         width = None
     return Field(name, str(kind), _kind(kind), width)
@@ -65,7 +82,7 @@ def field_of(name: str, kind: pa.DataType) -> Field:
 
 def _kind(kind: pa.DataType) -> Kind:
     if _types.is_dictionary(kind):
-        return _kind(kind.value_type)
+        return _kind(cast("Any", kind).value_type)
     tests: tuple[tuple[Kind, tuple[Any, ...]], ...] = (
         ("integer", (_types.is_integer,)),
         ("float", (_types.is_floating, _types.is_decimal)),
@@ -75,7 +92,7 @@ def _kind(kind: pa.DataType) -> Kind:
     )
     for name, holds in tests:
         if any(test(kind) for test in holds):
-            if name == "list" and _kind(kind.value_type) not in ("integer", "float", "boolean"):
+            if name == "list" and _kind(cast("Any", kind).value_type) not in ("integer", "float", "boolean"):
                 return "other"
             return name
     return "other"
@@ -84,7 +101,7 @@ def _kind(kind: pa.DataType) -> Kind:
 def byte_width(kind: pa.DataType) -> int:
     """About how many bytes a value takes once decoded."""
     if _types.is_fixed_size_list(kind):
-        return cast("pa.FixedSizeListType[Any, Any]", kind).list_size * byte_width(kind.value_type)
+        return int(kind.list_size) * byte_width(kind.value_type)
     if _types.is_list(kind) or _types.is_large_list(kind):
         # Nothing in the schema says how long the lists are; a guess that keeps a thousand classes within bounds.
         return 1024 * byte_width(kind.value_type)
@@ -98,7 +115,7 @@ def _numpy_name(kind: pa.DataType) -> str:
     return {"halffloat": "float16", "float": "float32", "double": "float64"}.get(str(kind), str(kind))
 
 
-def _bits(buffer: pa.Buffer | None, offset: int, length: int) -> npt.NDArray[np.bool_]:
+def _bits(buffer: Any, offset: int, length: int) -> npt.NDArray[np.bool_]:
     if buffer is None:
         return np.ones(length, dtype=bool)
     first = offset // 8
@@ -124,7 +141,7 @@ def _lists(column: pa.Array[Any]) -> npt.NDArray[Any]:
     rows = len(column)
     kind = column.type
     if _types.is_fixed_size_list(kind):
-        width = cast("pa.FixedSizeListType[Any, Any]", kind).list_size
+        width = kind.list_size
         # `values` ignores the validity of the lists and keeps the slots of null ones; `flatten` would drop them.
         flat = values_of(cast("Any", column).values.slice(column.offset * width, rows * width))
         return _null_lists(flat.reshape(rows, width), column)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pyarrow as pa
 
 from xent.core.batch import Batch, Stack
 from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageError
-from xent.io.arrow_values import values_of
+from xent.io.arrow_values import arrow_of, values_of
 from xent.io.class_labels import LabelDecoder
 from xent.io.pairing import LabelsByKey, LabelsByRow, decoded
 from xent.io.partitions import with_partition
@@ -137,7 +137,8 @@ class Dataset:
 
     def _check_lengths(self) -> None:
         labels = self._labels
-        if labels is None or self.request.on or labels.rows is None or None in (counts := [table.rows for table in self._tables]):
+        counts = [table.rows for table in self._tables]
+        if labels is None or self.request.on or labels.rows is None or None in counts:
             return
         predictions = sum(count for count in counts if count is not None)
         if labels.rows != predictions:
@@ -194,7 +195,9 @@ class Dataset:
             y_true = y_true[mask]
         preds = [_numbers(name, chunk, column, columns[column]) for column in self.roles.pred]
         if len(preds) > 1 and any(values.ndim > 1 for values in preds):
-            raise DataError(f"{name}: predictions are one list column or several columns of numbers, not both: {', '.join(self.roles.pred)}")
+            raise DataError(
+                f"{name}: predictions are one list column or several columns of numbers, not both: {', '.join(self.roles.pred)}"
+            )
         weight = self.roles.weight
         return Batch(
             y_true,
@@ -278,8 +281,8 @@ def _numbers(name: str, chunk: Chunk, column: str, values: Column) -> npt.NDArra
 
 
 def _filtered(values: Column, mask: npt.NDArray[np.bool_]) -> Column:
-    return values[mask] if isinstance(values, np.ndarray) else values.filter(pa.array(mask))
+    return values[mask] if isinstance(values, np.ndarray) else values.filter(arrow_of(mask))
 
 
 def _within(values: npt.NDArray[Any], allowed: set[float]) -> bool:
-    return all(value in allowed for value in np.unique(values[:_LOOK_ROWS]).tolist() if value == value)
+    return all(value in allowed or math.isnan(value) for value in np.unique(values[:_LOOK_ROWS]).tolist())

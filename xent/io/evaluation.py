@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import xent
 from xent.core import digest
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from xent.core.batch import Batch
     from xent.core.metric import Metric
     from xent.io.dataset import Dataset
+
+_Tally = TypeVar("_Tally", bound=Tally)
 
 
 def evaluate(
@@ -45,14 +47,27 @@ def evaluate(
     NothingEvaluated
         There are no rows, or none are left.
     """
-    tally = tally_of(dataset, metrics, nan=nan, from_logits=from_logits, progress=progress)
+    tally = tally_of(dataset, metrics, Tally, nan=nan, from_logits=from_logits, progress=progress)
+    return Result(xent=xent.__version__, data=data_report(dataset, tally), metrics=tuple(tally.results()))
+
+
+def data_report(dataset: Dataset, tally: Tally) -> DataReport:
+    """What a tally has seen of a dataset.
+
+    Raises
+    ------
+    DataError
+        A value is missing.
+    NothingEvaluated
+        There are no rows, or none are left.
+    """
     _refuse_missing(dataset, tally)
     evaluated = tally.rows - tally.rows_dropped
     if not evaluated:
         left = f" without a missing value, of {tally.rows}" if tally.rows else ""
         raise NothingEvaluated(f"{', '.join(dataset.sources)}: there are no rows{left}")
     width = dataset.width
-    data = DataReport(
+    return DataReport(
         sources=dataset.sources,
         rows=evaluated,
         rows_dropped=tally.rows_dropped,
@@ -62,19 +77,24 @@ def evaluate(
         digest=digest.text(tally.digest),
         class_names=dataset.classes,
     )
-    return Result(xent=xent.__version__, data=data, metrics=tuple(tally.results()))
 
 
 def tally_of(
-    dataset: Dataset, metrics: Sequence[Metric], *, nan: NanPolicy, from_logits: bool, progress: Callable[[int], None] | None
-) -> Tally:
-    """The tally of all rows."""
+    dataset: Dataset,
+    metrics: Sequence[Metric],
+    kind: Callable[..., _Tally],
+    *,
+    nan: NanPolicy,
+    from_logits: bool,
+    progress: Callable[[int], None] | None,
+) -> _Tally:
+    """The tally of all rows, of some kind."""
     parts = dataset.parts()
     threads = dataset.request.threads or available_cores()
-    tallies = [Tally(metrics, nan=nan, classes=dataset.classes, from_logits=from_logits) for _ in range(threads)]
+    tallies = [kind(metrics, nan=nan, classes=dataset.classes, from_logits=from_logits) for _ in range(threads)]
     counting = threading.Lock()
 
-    def consumer(tally: Tally) -> Callable[[Batch], None]:
+    def consumer(tally: _Tally) -> Callable[[Batch], None]:
         def consume(batch: Batch) -> None:
             tally.update(batch)
             if progress is not None:
@@ -106,11 +126,17 @@ def _refuse_missing(dataset: Dataset, tally: Tally) -> None:
     error.source = place.source
     rows = "1 row lacks" if tally.rows_dropped == 1 else f"{tally.rows_dropped} rows lack"
     located = dataset.located(error)
-    raise DataError(f"{located}; {rows} one in all\npass --nan skip to leave them out, or --nan propagate to let them make the value NaN") from error
+    advice = "pass --nan skip to leave them out, or --nan propagate to let them make the value NaN"
+    raise DataError(f"{located}; {rows} one in all\n{advice}") from error
 
 
 def evaluate_files(
-    sources: str | Sequence[str], metrics: Sequence[str] | None = None, *, nan: NanPolicy = "error", from_logits: bool = False, **options: Any
+    sources: str | Sequence[str],
+    metrics: Sequence[str] | None = None,
+    *,
+    nan: NanPolicy = "error",
+    from_logits: bool = False,
+    **options: Any,
 ) -> Result:
     """What `xent eval` does, from Python.
 

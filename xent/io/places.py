@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 import stat
 import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import pyarrow as pa
 
@@ -16,8 +15,10 @@ from xent.io.tables import reading
 
 STDIN = "-"
 
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
-_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
+Compression = Literal["gzip", "zstd", "bz2"]
+
+COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+_MAGIC: dict[bytes, Compression] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 
 SUFFIXES = {
     ".csv": "csv",
@@ -59,7 +60,7 @@ class Place:
                 if stat.S_ISDIR(mode):
                     raise IsADirectoryError(21, "is a directory")
                 if not stat.S_ISREG(mode):
-                    self._pipe = open(path, "rb")  # noqa: SIM115  # It is read to its end by a reader that outlives this call.
+                    self._pipe = Path(path).open("rb")  # noqa: SIM115  # It is read to its end by a reader that outlives this call.
         suffixes = [suffix.lower() for suffix in Path(path).suffixes]
         self.compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
         if self.compression is None and self._pipe is not None:
@@ -108,23 +109,24 @@ class Place:
         """The bytes from the start, decompressed, to be read once in order."""
         with reading(self.name):
             if self._pipe is None:
-                return pa.input_stream(self.path, compression=self.compression, buffer_size=1 << 20 if self.compression else None)
+                file = pa.OSFile(self.path, "rb")
+                return pa.CompressedInputStream(pa.BufferedInputStream(file, 1 << 20), self.compression) if self.compression else file
             whole = pa.PythonFile(io.BufferedReader(_Rejoined(self._head, self._pipe), 1 << 20), mode="r")
             return pa.CompressedInputStream(whole, self.compression) if self.compression else whole
 
     def open_seekable(self) -> Any:
         """The bytes as a file that can be read at any place. It is not mapped: a mapped file that shrinks kills the process."""
         with reading(self.name):
-            return pa.OSFile(self._seekable_path())
+            return pa.OSFile(self._seekable_path(), "rb")
 
     def open_file(self) -> IO[bytes]:
         """The same as an unbuffered file of Python's."""
         with reading(self.name):
-            return open(self._seekable_path(), "rb", buffering=0)
+            return Path(self._seekable_path()).open("rb", buffering=0)
 
     def size(self) -> int | None:
         """The number of bytes, as stored; None for a pipe."""
-        return None if self._pipe is not None else os.stat(self.path).st_size
+        return None if self._pipe is not None else Path(self.path).stat().st_size
 
     @property
     def is_pipe(self) -> bool:

@@ -85,7 +85,7 @@ def resolve(
             by_convention.add("prediction")
     twice = (taken & set(preds)) | (set(labels) & set(chosen_weight))
     if twice:
-        raise UsageError(f"{name}: column {sorted(twice)[0]!r} cannot have two roles")
+        raise UsageError(f"{name}: column {min(twice)!r} cannot have two roles")
     return Roles(labels, preds, chosen_weight[0] if chosen_weight else None, frozenset(by_convention))
 
 
@@ -119,7 +119,8 @@ def _conventional_label(name: str, names: Sequence[str]) -> tuple[str, ...]:
     if found:
         raise DataError(f"{name}: which column is the label? {_listed(found)}\npass {_flags('--label', found)}")
     raise DataError(
-        f"{name}: no column is called {', '.join(LABELS)}; there are {_listed(names)}\npass --label COLUMN, or --labels FILE for a second file"
+        f"{name}: no column is called {', '.join(LABELS)}; there are {_listed(names)}\n"
+        "pass --label COLUMN, or --labels FILE for a second file"
     )
 
 
@@ -137,7 +138,8 @@ def _conventional_pred(name: str, fields: Sequence[Field], only: bool) -> tuple[
         return (fields[0].name,)
     if not families:
         names = [field.name for field in fields]
-        raise DataError(f"{name}: no column is called pred*, y_pred*, prob*, score*, logit* or p_*; there are {_listed(names)}\npass --pred COLUMN")
+        sought = "pred*, y_pred*, prob*, score*, logit* or p_*"
+        raise DataError(f"{name}: no column is called {sought}; there are {_listed(names)}\npass --pred COLUMN")
     whole = [column for family in families.values() for column, rest in family if not rest]
     ambiguous = len(families) > 1 or (whole and sum(map(len, families.values())) > 1)
     if ambiguous:

@@ -80,7 +80,7 @@ def reading(name: str) -> Iterator[None]:
         raise DataError(f"{name}: needs more memory than there is; is the file what its name says?") from error
     except OSError as error:
         raise DataError(f"{name}: {error.strerror or _first_line(error)}") from error
-    except Exception as error:  # noqa: BLE001  # pyarrow, zipfile, json and the decompressors raise a dozen kinds on broken files.
+    except Exception as error:  # pyarrow, zipfile, json and the decompressors raise a dozen kinds on broken files.
         raise DataError(f"{name}: {_first_line(error)}") from error
 
 

@@ -62,16 +62,17 @@ class Where:
 
     def __call__(self, columns: Mapping[str, Column]) -> npt.NDArray[np.bool_]:
         """The rows for which the condition holds; a comparison with a missing value does not."""
-        import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        arrays = {name: pa.array(column) if isinstance(column, np.ndarray) else column for name, column in columns.items()}
+        from xent.io.arrow_values import arrow_of, values_of
+
+        arrays = {name: arrow_of(column) for name, column in columns.items() if name in self.columns}
         try:
             mask = self._mask(arrays)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
             raise UsageError(f"--where {self.text}: {str(error).splitlines()[0]}") from error
-        return np.asarray(pc.fill_null(mask, False).to_numpy(zero_copy_only=False), dtype=bool)
+        return values_of(pc.fill_null(mask, False))
 
     def _condition(self, node: ast.expr) -> Mask:
         match node:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 _Item = TypeVar("_Item")
@@ -124,14 +125,18 @@ def work(
     if len(consumers) == 1:
         run(consumers[0])
     else:
-        threads = [threading.Thread(target=run, args=(consume,), name="xent", daemon=True) for consume in consumers]
-        for thread in threads:
-            thread.start()
-        try:
-            for thread in threads:
-                thread.join()
-        except BaseException:
-            plan.stop()  # Interrupted: the workers end after the batch they are at.
-            raise
+        _in_threads(plan, [partial(run, consume) for consume in consumers])
     if plan.errors:
         raise min(plan.errors, key=lambda pair: (pair[0], *order(pair[1])))[1]
+
+
+def _in_threads(plan: _Plan[_Item], runs: Sequence[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=run, name="xent", daemon=True) for run in runs]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        plan.stop()  # Interrupted: the workers end after the batch they are at.
+        raise

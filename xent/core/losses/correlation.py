@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from xent.core import derived
@@ -40,7 +41,8 @@ def _last(values: Array, axis: Axis) -> Array:
     moved = axes_of(axis, values.ndim)
     kept = [place for place in range(values.ndim) if place not in moved]
     shape = [values.shape[place] for place in kept]
-    return values.transpose(*kept, *moved).reshape(*shape, -1) if kept else values.reshape(-1)
+    width = math.prod(values.shape[place] for place in moved)
+    return values.transpose(*kept, *moved).reshape(*shape, width)
 
 
 def axes_of(axis: Axis, rank: int) -> list[int]:

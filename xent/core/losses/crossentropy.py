@@ -40,7 +40,7 @@ def binary_elements(batch: Batch, from_logits: bool, label_smoothing: float, con
     if from_logits:
         y, x = batch.derive(smooth_binary_labels, label_smoothing), batch.derive(derived.predictions)
         # max(x, 0) - x y + ln(1 + e^-|x|) overflows for no x.
-        return np.maximum(x, 0.0) - x * y + np.log1p(np.exp(-np.abs(x)))
+        return np.asarray(np.maximum(x, 0.0) - x * y + np.log1p(np.exp(-np.abs(x))))
     rules = convention_of(convention)
     epsilon: float | None = rules.epsilon(batch.stored) or 0.0
     if batch.derive(lie_within, epsilon or 0.0):

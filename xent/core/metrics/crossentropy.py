@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xent.core import health
@@ -20,8 +19,9 @@ from xent.core.losses.crossentropy import (
     sparse_categorical_crossentropy,
     sparse_values,
 )
-from xent.core.metric import Lift, LiftBy, MeanMetric, MeanOf, stored_type
+from xent.core.metric import Lift, LiftBy, stored_type
 from xent.core.precision import as_float
+from xent.core.reduced import MEAN, LossMetric
 from xent.core.table import metric
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def checked_smoothing(label_smoothing: float) -> float:
     source="keras.metrics.BinaryCrossentropy",
     tasks=("binary",),
 )
-class BinaryCrossentropy(MeanMetric):
+class BinaryCrossentropy(LossMetric):
     """Mean cross-entropy of events that happen or not, in nats.
 
     The weighted mean over rows of `binary_crossentropy`; the row of several events is their mean.
@@ -71,6 +71,7 @@ class BinaryCrossentropy(MeanMetric):
     from_logits : whether `y_pred` holds logits
     label_smoothing : s in [0, 1]; labels become y (1 - s) + s / 2
     convention : what is done to a probability before its logarithm is taken; see `xent.core.conventions`
+    reduction : as for a loss; see `xent.core.reduced`
 
     Raises
     ------
@@ -95,17 +96,18 @@ class BinaryCrossentropy(MeanMetric):
         label_smoothing: float = 0,
         *,
         convention: str = "keras",
+        reduction: str | None = MEAN,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(name, dtype, reduction)
         self.from_logits = from_logits
         self.label_smoothing = checked_smoothing(label_smoothing)
         self.convention = convention_of(convention).name
         self.lift = self._lift(convention)
 
-    def _lift(self, convention: str) -> MeanOf:
+    def _lift(self, convention: str) -> LiftBy:
         # Logits are never clipped, so there all conventions are one.
         rules = "exact" if self.from_logits else convention
-        return MeanOf.make(binary_values, from_logits=self.from_logits, label_smoothing=float(self.label_smoothing), convention=rules)
+        return self.lifted(binary_values, from_logits=self.from_logits, label_smoothing=float(self.label_smoothing), convention=rules)
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
         batch = super().batch(y_true, y_pred, sample_weight)
@@ -115,7 +117,7 @@ class BinaryCrossentropy(MeanMetric):
     def health_lift(self) -> Lift:
         return binary_health_lift(self.from_logits, self.convention)
 
-    def exact_lift(self) -> MeanOf:
+    def exact_lift(self) -> LiftBy:
         return self._lift("exact")
 
 
@@ -129,7 +131,7 @@ class BinaryCrossentropy(MeanMetric):
     source="keras.metrics.CategoricalCrossentropy",
     tasks=("multiclass",),
 )
-class CategoricalCrossentropy(MeanMetric):
+class CategoricalCrossentropy(LossMetric):
     """Mean cross-entropy between distributions over classes, in nats.
 
     The weighted mean over rows of `categorical_crossentropy`.
@@ -140,6 +142,7 @@ class CategoricalCrossentropy(MeanMetric):
     label_smoothing : s in [0, 1]; labels become y (1 - s) + s / k
     axis : the axis of the classes
     convention : what is done to a probability before its logarithm is taken; see `xent.core.conventions`
+    reduction : as for a loss; see `xent.core.reduced`
 
     Raises
     ------
@@ -165,17 +168,18 @@ class CategoricalCrossentropy(MeanMetric):
         axis: int = -1,
         *,
         convention: str = "keras",
+        reduction: str | None = MEAN,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(name, dtype, reduction)
         self.from_logits = from_logits
         self.label_smoothing = checked_smoothing(label_smoothing)
         self.axis = axis
         self.convention = convention_of(convention).name
         self.lift = self._lift(convention)
 
-    def _lift(self, convention: str) -> MeanOf:
+    def _lift(self, convention: str) -> LiftBy:
         rules = "exact" if self.from_logits else convention
-        return MeanOf.make(categorical_values, from_logits=self.from_logits, label_smoothing=float(self.label_smoothing), convention=rules)
+        return self.lifted(categorical_values, from_logits=self.from_logits, label_smoothing=float(self.label_smoothing), convention=rules)
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
         batch = super().batch(y_true, y_pred, sample_weight)
@@ -185,7 +189,7 @@ class CategoricalCrossentropy(MeanMetric):
     def health_lift(self) -> Lift:
         return categorical_health_lift(self.from_logits, self.label_smoothing, self.convention)
 
-    def exact_lift(self) -> MeanOf:
+    def exact_lift(self) -> LiftBy:
         return self._lift("exact")
 
 
@@ -198,7 +202,7 @@ class CategoricalCrossentropy(MeanMetric):
     formula="-ln q_y, q = p / Σ p clipped to [1e-7, 1 - 1e-7]; logits: q = softmax(x), unclipped",
     source="keras.metrics.SparseCategoricalCrossentropy",
 )
-class SparseCategoricalCrossentropy(MeanMetric):
+class SparseCategoricalCrossentropy(LossMetric):
     """Mean cross-entropy over classes where the label is the index of the class, in nats.
 
     The weighted mean over rows of `sparse_categorical_crossentropy`. Rows whose label is `ignore_class` never count. (Keras leaves
@@ -210,6 +214,7 @@ class SparseCategoricalCrossentropy(MeanMetric):
     ignore_class : the label of rows to leave out
     axis : the axis of the classes
     convention : what is done to a probability before its logarithm is taken; see `xent.core.conventions`
+    reduction : as for a loss; see `xent.core.reduced`
 
     Raises
     ------
@@ -235,21 +240,22 @@ class SparseCategoricalCrossentropy(MeanMetric):
         axis: int = -1,
         *,
         convention: str = "keras",
+        reduction: str | None = MEAN,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(name, dtype, reduction)
         self.from_logits = from_logits
         self.ignore_class = ignore_class
         self.axis = axis
         self.convention = convention_of(convention).name
         self.lift = self._lift(convention)
 
-    def _lift(self, convention: str) -> MeanOf:
+    def _lift(self, convention: str) -> LiftBy:
         rules = "exact" if self.from_logits else convention
         if self.ignore_class is None:
             # The same lift as the categorical metric's, so that the two share one state.
-            return MeanOf.make(categorical_values, from_logits=self.from_logits, label_smoothing=0.0, convention=rules)
-        lift = MeanOf.make(sparse_values, from_logits=self.from_logits, ignore_class=self.ignore_class, convention=rules)
-        return replace(lift, mask=_not_ignored)
+            return self.lifted(categorical_values, from_logits=self.from_logits, label_smoothing=0.0, convention=rules)
+        options = {"from_logits": self.from_logits, "ignore_class": self.ignore_class, "convention": rules}
+        return self.lifted(sparse_values, _not_ignored, **options)
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
         scores = classes_last(as_float(y_pred), self.axis)
@@ -261,12 +267,12 @@ class SparseCategoricalCrossentropy(MeanMetric):
             return LiftBy.make(_health_of_kept, ignore_class=self.ignore_class, convention=self.convention)
         return categorical_health_lift(self.from_logits, 0.0, self.convention)
 
-    def exact_lift(self) -> MeanOf:
+    def exact_lift(self) -> LiftBy:
         return self._lift("exact")
 
 
 def _not_ignored(batch: Batch, *, ignore_class: int, from_logits: bool, convention: str) -> Array:
-    return batch.y_true != ignore_class
+    return np.asarray(batch.y_true != ignore_class)
 
 
 def _health_of_kept(batch: Batch, *, ignore_class: int, convention: str) -> Health:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xent.core import derived, health
-from xent.core.arrays import require_same_shape
+from xent.core.arrays import as_matrix, require_same_shape
 from xent.core.errors import UsageError
 from xent.core.lazy import np
 from xent.core.losses.divergence import kl_divergence, kl_values, poisson, poisson_values
@@ -85,7 +85,7 @@ class KLDivergence(MeanMetric):
 def _kl_health(batch: Batch, *, clips: bool) -> Health:
     """Rows with a clipped prediction for a class that the label gives some probability; the rest of the row adds next to nothing."""
     p, y = batch.derive(derived.predictions), batch.derive(derived.one_hot_or_dense)
-    moved = (((p < EPSILON) | (p > 1.0)) & (y != 0.0)).reshape(len(batch), -1).any(axis=1) if clips else np.zeros(len(batch), dtype=bool)
+    moved = np.asarray(as_matrix(((p < EPSILON) | (p > 1.0)) & (y != 0.0)).any(axis=1)) if clips else np.zeros(len(batch), dtype=bool)
     error = np.abs(batch.derive(derived.probability_sums) - 1.0)
     return health.health_of(batch, moved, np.zeros(len(batch), dtype=bool), error)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from xent.core.arrays import as_rows, mean_classes
+from xent.core.arrays import as_matrix, as_rows, mean_classes
 from xent.core.batch import Batch
 from xent.core.errors import DataError
 from xent.core.lazy import np
@@ -37,8 +37,7 @@ class LargestError(State):
 
 def largest_error(batch: Batch) -> LargestError:
     """The largest error of a block; rows of weight 0 have none."""
-    sizes = batch.derive(absolute_errors)
-    sizes = sizes.reshape(len(batch), -1)
+    sizes = as_matrix(batch.derive(absolute_errors))
     counts = batch.derive(row_counts)
     groups = batch.groups
     weight = weights_of(batch, (len(sizes), sizes.shape[1]))

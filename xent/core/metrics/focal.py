@@ -19,8 +19,9 @@ from xent.core.losses.focal import (
     event_probabilities,
     hashable_alpha,
 )
-from xent.core.metric import Lift, LiftBy, MeanMetric, MeanOf
+from xent.core.metric import Lift, LiftBy
 from xent.core.metrics.crossentropy import checked_smoothing
+from xent.core.reduced import MEAN, LossMetric
 from xent.core.table import metric
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _checked_gamma(gamma: float) -> float:
     formula="(1 - p_t)^γ · -(y ln q + (1 - y) ln(1 - q)), p_t = y p + (1 - y)(1 - p), q = p clipped to [1e-7, 1 - 1e-7]",
     source="keras.losses.binary_focal_crossentropy",
 )
-class BinaryFocalCrossentropy(MeanMetric):
+class BinaryFocalCrossentropy(LossMetric):
     """Mean focal cross-entropy of events that happen or not, in nats.
 
     The weighted mean over rows of `binary_focal_crossentropy`; the row of several events is their mean. Keras has the function
@@ -61,6 +62,7 @@ class BinaryFocalCrossentropy(MeanMetric):
     gamma : γ, how little confident and right predictions count; 0 gives the cross-entropy
     from_logits : whether `y_pred` holds logits; they too are clipped, as probabilities
     label_smoothing : s in [0, 1]; labels become y (1 - s) + s / 2
+    reduction : as for a loss; see `xent.core.reduced`
 
     Raises
     ------
@@ -86,8 +88,10 @@ class BinaryFocalCrossentropy(MeanMetric):
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0,
+        *,
+        reduction: str | None = MEAN,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(name, dtype, reduction)
         self.apply_class_balancing = apply_class_balancing
         self.alpha = alpha
         self.gamma = _checked_gamma(gamma)
@@ -95,8 +99,8 @@ class BinaryFocalCrossentropy(MeanMetric):
         self.label_smoothing = checked_smoothing(label_smoothing)
         self.lift = self._lift(exact=False)
 
-    def _lift(self, exact: bool) -> MeanOf:
-        return MeanOf.make(
+    def _lift(self, exact: bool) -> LiftBy:
+        return self.lifted(
             binary_focal_values,
             gamma=float(self.gamma),
             alpha=hashable_alpha(self.alpha) if self.apply_class_balancing else None,
@@ -113,7 +117,7 @@ class BinaryFocalCrossentropy(MeanMetric):
     def health_lift(self) -> Lift:
         return LiftBy.make(_binary_health, from_logits=self.from_logits)
 
-    def exact_lift(self) -> MeanOf:
+    def exact_lift(self) -> LiftBy:
         return self._lift(exact=True)
 
 
@@ -125,7 +129,7 @@ class BinaryFocalCrossentropy(MeanMetric):
     formula="Σ α (1 - q)^γ · -y ln q, q = p / Σ p clipped to [1e-7, 1 - 1e-7]; logits: p = softmax(x)",
     source="keras.losses.categorical_focal_crossentropy",
 )
-class CategoricalFocalCrossentropy(MeanMetric):
+class CategoricalFocalCrossentropy(LossMetric):
     """Mean focal cross-entropy between distributions over classes, in nats.
 
     The weighted mean over rows of `categorical_focal_crossentropy`. Keras has the function and the loss, and no metric class of
@@ -138,6 +142,7 @@ class CategoricalFocalCrossentropy(MeanMetric):
     from_logits : whether `y_pred` holds logits; they too are clipped, as probabilities
     label_smoothing : s in [0, 1]; labels become y (1 - s) + s / k
     axis : the axis of the classes
+    reduction : as for a loss; see `xent.core.reduced`
 
     Raises
     ------
@@ -163,8 +168,10 @@ class CategoricalFocalCrossentropy(MeanMetric):
         from_logits: bool = False,
         label_smoothing: float = 0,
         axis: int = -1,
+        *,
+        reduction: str | None = MEAN,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(name, dtype, reduction)
         self.alpha = alpha
         self.gamma = _checked_gamma(gamma)
         self.from_logits = from_logits
@@ -172,8 +179,8 @@ class CategoricalFocalCrossentropy(MeanMetric):
         self.axis = axis
         self.lift = self._lift(exact=False)
 
-    def _lift(self, exact: bool) -> MeanOf:
-        return MeanOf.make(
+    def _lift(self, exact: bool) -> LiftBy:
+        return self.lifted(
             categorical_focal_values,
             gamma=float(self.gamma),
             alpha=hashable_alpha(self.alpha),
@@ -190,7 +197,7 @@ class CategoricalFocalCrossentropy(MeanMetric):
     def health_lift(self) -> Lift:
         return LiftBy.make(_categorical_health, from_logits=self.from_logits, smoothed=self.label_smoothing > 0)
 
-    def exact_lift(self) -> MeanOf:
+    def exact_lift(self) -> LiftBy:
         return self._lift(exact=True)
 
 

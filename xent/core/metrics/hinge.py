@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xent.core.arrays import require_same_shape
+from xent.core.arrays import as_matrix, require_same_shape
 from xent.core.batch import Batch
 from xent.core.exact import ExactSum
 from xent.core.lazy import np
@@ -48,7 +48,7 @@ class HingeSums(State):
 def hinge_sums(batch: Batch, *, squared: bool) -> HingeSums:
     """The sums of a block."""
     plain, converted = (weighted_sum(batch, hinge_values(batch, converted=reading, squared=squared)) for reading in (False, True))
-    other = np.asarray(batch.derive(other_labels).reshape(len(batch), -1).any(axis=1))
+    other = np.asarray(as_matrix(batch.derive(other_labels)).any(axis=1))
     others = np.array([np.count_nonzero(other)]) if batch.groups is None else batch.groups.count_where(other)
     return HingeSums(plain.total, converted.total, plain.weight, others)
 

@@ -192,7 +192,7 @@ class MeanMetricWrapper(MeanMetric):
         super().__init__(name or getattr(function, "__name__", "mean_metric_wrapper"), dtype)
         self.fn = function
         self.kwargs = kwargs
-        self.lift = Applied(function, tuple(sorted(kwargs.items())))  # type: ignore[assignment]  # Its states are those of `MeanOf`.
+        self.lift = Applied(function, tuple(sorted(kwargs.items())))
 
     def get_config(self) -> dict[str, Any]:
         """The parameters that make this metric again; a function of xent by its name, any other as it is."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 from xent.core.errors import DataError
 from xent.io.arrow_values import byte_width, field_of
 from xent.io.places import Place
-from xent.io.tables import Chunk, Field, Part, Table, reading, rows_per_chunk
+from xent.io.tables import Chunk, Part, Table, reading, rows_per_chunk
 
 
 class ArrowTable(Table):

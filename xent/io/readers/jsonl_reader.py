@@ -13,7 +13,7 @@ import pyarrow.json as pa_json
 from xent.core.errors import DataError, NothingEvaluated
 from xent.io.arrow_values import field_of
 from xent.io.places import Place
-from xent.io.tables import CHUNK_BYTES, MOST_ROWS, Chunk, Field, Part, Table, reading
+from xent.io.tables import CHUNK_BYTES, MOST_ROWS, Chunk, Part, Table, reading
 
 _HEAD = 1 << 20
 

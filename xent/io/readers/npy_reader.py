@@ -123,7 +123,7 @@ class NpyTable(Table):
 
 
 def _fill(name: str, file: IO[bytes], offset: int, values: npt.NDArray[Any]) -> None:
-    view = memoryview(values.view(np.uint8))
+    view = memoryview(values.view(np.uint8).data)
     done = 0
     while done < len(view):
         count = os.preadv(file.fileno(), [view[done:]], offset + done)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from xent.io.arrow_values import byte_width, field_of
 from xent.io.places import Place
-from xent.io.tables import Chunk, Field, Part, Table, reading, rows_per_chunk
+from xent.io.tables import Chunk, Part, Table, reading, rows_per_chunk
 
 _BUFFER = 1 << 16
 """Without a buffer the reader takes a whole column chunk into memory, and memory grows with the row groups."""
