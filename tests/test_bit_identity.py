@@ -23,13 +23,6 @@ MULTICLASS = (
     "f1_score",
     "expected_calibration_error",
 )
-    "categorical_crossentropy",
-    "sparse_categorical_accuracy",
-    "brier_score",
-    "perplexity",
-    "f1_score",
-    "expected_calibration_error",
-)
 BINARY = (
     "binary_crossentropy",
     "binary_focal_crossentropy",

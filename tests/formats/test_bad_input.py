@@ -89,7 +89,7 @@ def test_ragged_lists_name_their_row(tmp_path):
 
 def test_nulls_are_missing(tmp_path):
     pq.write_table(pa.table({"label": [0, 1], "probs": [[0.5, 0.5], None]}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="'probs'.*row 2: a value is missing"):
+    with pytest.raises(DataError, match=r"'probs'.*row 2: a value is missing"):
         run(tmp_path / "a.parquet")
     pq.write_table(pa.table({"label": [0, None], "probs": [[0.5, 0.5], [0.5, 0.5]]}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match="'label', row 2: a value is missing"):
