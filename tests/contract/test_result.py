@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from xent import __version__
 from xent.cli.app import app
 from xent.core.result import DataReport, HealthReport, Interval, MetricResult, Result
-from xent.io.exporters import EXPORTERS
+from xent.io.exporters import export
 from xent.io.schema import RESULT, SCHEMAS
 
 TOP = ["schema_version", "xent", "data", "metrics", "slices", "gates", "verdict"]
@@ -84,7 +84,7 @@ def test_everything_a_result_can_hold_fits_the_schema(validator):
         ),
     )  # fmt: skip
     slices = (MetricResult("m", 0.5, {}, 1, "lower", "m", slice={"country": "de"}),)
-    validator.validate(json.loads(EXPORTERS["json"](Result("1", data, metrics, slices))))
+    validator.validate(json.loads(export(Result("1", data, metrics, slices), "json")))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from xent.core import digest
 from xent.core.batch import Batch, Stack
 from xent.core.errors import DataError, DomainError, NotProbabilityError, UsageError
 from xent.core.groups import Groups
+from xent.core.reduced import MEAN
 from xent.core.tally import Place, Tally, signature
 
 NAN = float("nan")
@@ -304,10 +305,9 @@ def test_the_sum_of_the_weights_is_exact():
 def test_signatures_name_every_parameter():
     assert signature(metrics.KLDivergence()) == "kl_divergence|convention:keras"
     one = signature(metrics.CategoricalFocalCrossentropy(alpha=[0.25, 0.75], gamma=3.0))
-    assert (
-        one
-        == "categorical_focal_crossentropy|alpha:[0.25, 0.75]|axis:-1|from_logits:false|gamma:3|label_smoothing:0|reduction:mean_with_sample_weight"
-    )
+    name, *parameters = one.split("|")
+    assert name == "categorical_focal_crossentropy"
+    assert parameters == ["alpha:[0.25, 0.75]", "axis:-1", "from_logits:false", "gamma:3", "label_smoothing:0", f"reduction:{MEAN}"]
     assert signature(metrics.CategoricalFocalCrossentropy(gamma=3)) == signature(metrics.CategoricalFocalCrossentropy(gamma=3.0))
 
 

@@ -15,7 +15,7 @@ from xent.cli.options import input_options, progress_option
 
 if TYPE_CHECKING:
     from xent.core.metric import Metric
-    from xent.core.result import Result
+    from xent.core.result import MetricResult, Result
     from xent.core.specs import Spec
     from xent.core.table import Row
     from xent.core.tally import NanPolicy
@@ -238,17 +238,22 @@ def render(result: Result, form: str, *, to_terminal: bool = False) -> str:
         from xent.cli.result_table import result_table
 
         return result_table(result, to_terminal=to_terminal)
-    from xent.io.exporters import EXPORTERS
+    from xent.io.exporters import export
 
-    return EXPORTERS[form](result)
+    return export(result, form)
 
 
 def bare_numbers(result: Result) -> str:
     """The values alone, one a line; several values of one metric are a list."""
+    return "".join(map(_bare, result.metrics))
+
+
+def _bare(metric: MetricResult) -> str:
+    if isinstance(metric.value, int | float):
+        return f"{metric.value!r}\n"
     from xent.io.exporters.plain import json_text
 
-    lines = (f"{value!r}\n" if isinstance(value := metric.value, int | float) else json_text(value) for metric in result.metrics)
-    return "".join(lines)
+    return json_text(metric.value)
 
 
 def _is_terminal() -> bool:

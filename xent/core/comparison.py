@@ -127,6 +127,8 @@ def _example(batch: Batch, row: int, baseline: Array, other: Array, over_classes
         if not np.ndim(label):
             label = label.astype(np.intp)
             prediction = prediction[label]
+    elif np.ndim(label) == 0 and label == np.floor(label):
+        label = label.astype(np.int64)
     return Example(batch.place(row), label.tolist(), prediction.tolist(), float(baseline[row]), float(other[row]))
 
 

@@ -8,15 +8,14 @@ logarithm) but stops the binary one at -100 (`torch.nn.BCELoss`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xent.core.errors import UnknownNameError
 from xent.core.lazy import np
 from xent.core.precision import EPSILON
 
 
-@dataclass(frozen=True, slots=True)
-class Convention:
+class Convention(NamedTuple):
     """One library's treatment of probabilities.
 
     `meaning` says in a sentence what it does in a cross-entropy. `clip` is the distance from 0 and 1 that probabilities are moved to;

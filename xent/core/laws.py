@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -116,7 +117,14 @@ def rows_of_kind(
     if logits:
         y_pred = (y_pred - 0.5) * 40.0
     weight = random.choice([0.0, 0.5, 1.0, 0.1, 3.7], count) if weighted else None
-    return Rows(y_true, y_pred, weight, random.integers(0, 2, count), f"rows of {kind}")
+    return Rows(_short(y_true), _short(y_pred), weight, random.integers(0, 2, count), f"rows of {kind}")
+
+
+def _short(values: Array) -> Array:
+    """The values with as many digits as people read; no float holds most of them, so that sums of them still round."""
+    if values.dtype.kind != "f":
+        return values
+    return np.array([float(f"{value:.4g}") for value in values.reshape(-1).tolist()]).reshape(values.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +204,17 @@ def storage(subject: Subject, rows: Rows, random: np.random.Generator) -> str | 
     if again != config:
         return f"get_config: {again}, not {config}"
     cut = len(rows) // 2
-    whole, part, rest = subject.tally(rows), subject.tally(rows.at(slice(cut))), subject.tally(rows.at(slice(cut, None)))
-    for tally in (part, rest):
+    kept, read = ([subject.tally(rows.at(part)) for part in (slice(cut), slice(cut, None))] for _ in range(2))
+    for tally in read:
         for need, state in list(tally.states.items()):
             tally.states[need] = state_from_json(json.loads(json.dumps({"kind": type(state).__name__, **state.to_json()})))
-    part.merge(rest)
-    found = _difference(part, whole)
-    return f"two halves, merged after JSON: {found}" if found else None
+    if found := _difference(read[1], kept[1]):
+        return f"the last {len(rows) - cut} rows: {found}"
+    # That merging is right is another law's business; here it must only be the same.
+    for first, last in (kept, read):
+        first.merge(last)
+    found = _difference(read[0], kept[0])
+    return f"the first {cut} rows and the others, merged: {found}" if found else None
 
 
 def nothing(subject: Subject, rows: Rows, random: np.random.Generator) -> str | None:
@@ -275,7 +287,8 @@ def check(metric: Metric, seed: int = 0) -> list[Outcome]:
     """
     subject = Subject(metric)
     # What a formula does at its edges is not on trial, and NumPy's warnings of it help nobody.
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         kinds = _kinds_taken(subject, seed)
         trials = [rows for kind in kinds for rows in _trials(subject, kind, seed)]
         trials.sort(key=len)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 SCHEMA_VERSION = 1
 
 Verdict = Literal["pass", "fail", "inconclusive", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class HealthReport:
+class HealthReport(NamedTuple):
     """What a convention did to the predictions behind one value; see `xent.core.states.Health`.
 
     `exact_value` is the value under the convention "exact", where there is one.
@@ -24,8 +23,7 @@ class HealthReport:
     exact_value: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """A confidence interval and how it was made."""
 
     level: float
@@ -51,8 +49,7 @@ class MetricResult:
     slice: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DataReport:
+class DataReport(NamedTuple):
     """What was read: the sources, the rows, which column was what, and a fingerprint of labels and weights."""
 
     sources: tuple[str, ...]
@@ -65,8 +62,7 @@ class DataReport:
     class_names: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """The whole of an evaluation."""
 
     xent: str
@@ -75,4 +71,4 @@ class Result:
     slices: tuple[MetricResult, ...] = ()
     gates: tuple[Mapping[str, Any], ...] = ()
     verdict: Verdict = "none"
-    schema_version: int = field(default=SCHEMA_VERSION)
+    schema_version: int = SCHEMA_VERSION

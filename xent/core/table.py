@@ -6,9 +6,8 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
 
 from xent.core.errors import UnknownNameError, UsageError
 
@@ -26,8 +25,7 @@ numbers of classes."""
 Task = Literal["binary", "multiclass", "regression"]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What the table says about one metric.
 
     Attributes
@@ -133,6 +131,17 @@ def table() -> Mapping[str, Row]:
     return dict(sorted(_TABLE.items()))
 
 
+@cache
+def _import_family_of(name: str) -> None:
+    """Imports the modules whose text has the name: a run needs one or two of them, and importing all of them is a tenth of its start."""
+    package = importlib.import_module(_HOME)
+    marks = (f'"{name}"', f"class {name}(")
+    for module in pkgutil.iter_modules(package.__path__):
+        source = pkgutil.get_data(_HOME, f"{module.name}.py") or b""
+        if any(mark in source.decode("utf-8").lower() for mark in marks):
+            importlib.import_module(f"{_HOME}.{module.name}")
+
+
 def row_of(name: str) -> Row:
     """The row that a name, an alias or a class name means, in any case: of xent's metrics, else of those that other packages bring.
 
@@ -146,10 +155,13 @@ def row_of(name: str) -> Row:
     >>> row_of("CategoricalCrossentropy").name
     'categorical_crossentropy'
     """
-    rows = table()
+    _import_family_of(name.lower())
     canonical = _NAMES.get(name.lower())
     if canonical is not None:
-        return rows[canonical]
+        return _TABLE[canonical]
+    rows = table()
+    if name.lower() in _NAMES:
+        return rows[_NAMES[name.lower()]]
     # Only now, so that nobody pays for the packages of others who does not ask for them.
     from xent.core.own_metrics import installed
 

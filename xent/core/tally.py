@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from xent.core import digest
 from xent.core.derived import extremes, weight_extremes
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 NanPolicy = Literal["error", "skip", "propagate"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """Where a value stands: the number of its source, its row there, the role of its column and the place among the columns of it."""
 
     source: int
@@ -35,8 +34,7 @@ class Place:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Need:
+class _Need(NamedTuple):
     """One state that a metric needs: a view of the rows and what is lifted from it. Metrics with equal needs share the state."""
 
     inputs: str

@@ -5,8 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from xent.core.errors import DataError, UsageError
 from xent.io.sources import natural_order
@@ -20,8 +19,7 @@ _FAMILY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Roles:
+class Roles(NamedTuple):
     """The columns by what they are; several labels are one-hot columns or several events.
 
     `by_convention` names the roles that no flag chose.

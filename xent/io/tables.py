@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from xent.core.errors import DataError, XentError
 
@@ -23,8 +22,7 @@ CHUNK_BYTES = 2 << 20
 MOST_ROWS = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A column: its name, its type as it is shown, what kind of values it holds, and how many in a row.
 
     `width` is None where rows may differ in length, or where the file does not say.
@@ -36,8 +34,7 @@ class Field:
     width: int | None = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Some rows of a table: the number of the first, how many there are, and the columns that were asked for."""
 
     first: int

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from xent.core.errors import UsageError
-from xent.io.exporters.csv_exporter import to_csv, to_tsv
-from xent.io.exporters.json_exporter import to_json, to_jsonl
-from xent.io.exporters.markdown_exporter import to_markdown
+from xent.core.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from xent.core.result import Result
 
-Exporter = Callable[["Result"], str]
-
-EXPORTERS: dict[str, Exporter] = {
-    "json": to_json,
-    "jsonl": to_jsonl,
-    "csv": to_csv,
-    "tsv": to_tsv,
-    "markdown": to_markdown,
+EXPORTERS = {
+    "json": "json_exporter:to_json",
+    "jsonl": "json_exporter:to_jsonl",
+    "csv": "csv_exporter:to_csv",
+    "tsv": "csv_exporter:to_tsv",
+    "markdown": "markdown_exporter:to_markdown",
 }
+"""Module and function by format; an exporter is imported when its format is asked for."""
 
 SUFFIXES = {
     ".json": "json",
@@ -33,6 +30,21 @@ SUFFIXES = {
     ".md": "markdown",
     ".markdown": "markdown",
 }
+
+
+def export(result: Result, form: str) -> str:
+    """The result as text in a format.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such format.
+    """
+    if form not in EXPORTERS:
+        raise UnknownNameError("format", form, EXPORTERS)
+    module, _, function = EXPORTERS[form].partition(":")
+    exporter: Callable[[Result], str] = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    return exporter(result)
 
 
 def format_of(path: PurePath) -> str:
