@@ -188,11 +188,13 @@ def startup(runs: Mapping[str, list[Run]], yardsticks: Mapping[str, tuple[str, f
 
 
 def as_json(contests: Mapping[str, Contest]) -> dict[str, Any]:
+    """Every single run."""
     return {
-        name: {
-            "title": contest.line.title,
-            "rows": contest.rows,
-            "runs": {tool: [asdict(run) for run in runs] for tool, runs in contest.runs.items()},
-        }
+        name: {"title": contest.line.title, "rows": contest.rows, "runs": {tool: plain(runs) for tool, runs in contest.runs.items()}}
         for name, contest in contests.items()
     }
+
+
+def plain(runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """Runs without what they said on standard error, which names files of the machine."""
+    return [{key: value for key, value in asdict(run).items() if key != "err"} for run in runs]

@@ -76,7 +76,7 @@ def main() -> None:
             "scale": options.scale,
             "lines": report.as_json(contests),
             "growth": [{"line": name} | report.as_json({name: one})[name] for name, one in grown],
-            "startup": {name: [vars(run) for run in runs] for name, runs in started.items()},
+            "startup": {name: report.plain(runs) for name, runs in started.items()},
         }
         options.output.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
     unequal = [
@@ -188,12 +188,12 @@ def markdown(
     options: argparse.Namespace,
 ) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    words = sys.argv[1:]
     parts = [
         "# Benchmark results\n",
-        f"Written by `python benchmarks/run.py {' '.join(words)}`. [How to read it](performance.md).\n",
+        f"Written by `python benchmarks/run.py`, scale {options.scale:g}, at most {options.budget_seconds:g} s for a contender on a line. "
+        "[How to read it](performance.md).\n",
         f"{machine['system']}, {machine['processor']}, {machine['cores']} cores; load averages at the end {machine['load']}. "
-        f"Python {machine['python']}, {versions}. Median of {options.rounds} rounds, files in the page cache.\n",
+        f"Python {machine['python']}, {versions}. Rounds: {options.rounds}; figures are medians. Files lie in the page cache.\n",
     ]
     if contests:
         parts += ["## xent beside its goals\n", "A goal stands in brackets; a figure that misses it is bold.\n", report.summary(contests)]

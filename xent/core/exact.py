@@ -33,17 +33,18 @@ _UNIT = -1074
 _BLOCK = 1 << 15
 """Values that are split on one grid; 2**15 of them, each below 2**46 steps, cannot overflow an int64."""
 
-_GROUPED_BLOCK = 1 << 16
-"""Values that are split on one grid where they are added by group."""
-
 _BITS = 46
 """Bits of a value that one grid takes."""
 
 _SMALLEST_STEP = -1000
 """Below this exponent the constant that splits would leave float64's range; such blocks are added as Python integers."""
 
-_SPREAD_OF_FLOAT32 = 53 - 24 - 15
-"""Binary orders of magnitude that float32 values of a block may span for their plain sum in float64 to be exact."""
+_BITS_OF_A_SUM = 53 - 15
+"""Bits that the values of a block may have from the highest to the lowest for their plain sum in float64 to be exact: the sum of 2**15
+of them has 15 more."""
+
+_MANTISSA = {2: 11, 4: 24, 8: 53}
+"""Bits of a floating-point number by its size in bytes."""
 
 _LOCAL = threading.local()
 
@@ -84,10 +85,9 @@ class ExactSum:
             for start in range(0, len(values), _BLOCK):
                 total.units[0] += _units_of_block(values[start : start + _BLOCK], total)
             return total
-        values = np.ascontiguousarray(values, dtype=np.float64)
         total = cls.zero(groups.count)
-        for start in range(0, len(values), _GROUPED_BLOCK):
-            at = slice(start, start + _GROUPED_BLOCK)
+        for start in range(0, len(values), _BLOCK):
+            at = slice(start, start + _BLOCK)
             _add_by_group(values[at], groups.codes[at], total)
         return total
 
@@ -172,17 +172,15 @@ def _ratio(numerator: int, denominator: int) -> float:
 def _units_of_block(block: npt.NDArray[Any], total: ExactSum) -> int:
     """The sum in units of 2**_UNIT; values that are not finite are counted into the only group of `total` instead."""
     low, high = float(np.minimum.reduce(block)), float(np.maximum.reduce(block))
-    if low > 0.0 and _is_exact_as_float(block.dtype.itemsize, low, high):
+    if not (math.isfinite(low) and math.isfinite(high)):
+        block = _count_not_finite(np.asarray(block, dtype=np.float64), None, total)
+        low, high = float(np.minimum.reduce(block)), float(np.maximum.reduce(block))
+    exponent, lowest_bit = math.frexp(max(high, -low))[1], _lowest_bit(block, low)
+    if exponent - lowest_bit <= _BITS_OF_A_SUM:
         return _units_of_float(float(np.add.reduce(block, dtype=np.float64)))
     block = np.ascontiguousarray(block, dtype=np.float64)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        block = _count_not_finite(block, None, total)
-        low, high = float(np.minimum.reduce(block)), float(np.maximum.reduce(block))
-    exponent = math.frexp(max(high, -low))[1]
     if exponent > _LARGEST:
         return _units_one_by_one(block)
-    # No value has a bit below this one; unknown where values may be small or zero.
-    lowest_bit = math.frexp(low)[1] - 53 if low > 0.0 else -math.inf
     shifted, rest = _scratch(len(block))
     units, left, anything = 0, block, high != 0.0 or low != 0.0
     while anything:
@@ -197,9 +195,11 @@ def _units_of_block(block: npt.NDArray[Any], total: ExactSum) -> int:
     return units
 
 
-def _is_exact_as_float(itemsize: int, low: float, high: float) -> bool:
-    """Whether adding up a block of positive float32s in float64 rounds nothing: all sums fit into 53 bits above the lowest bit."""
-    return itemsize <= 4 and high < math.inf and math.frexp(high)[1] - math.frexp(low)[1] <= _SPREAD_OF_FLOAT32
+def _lowest_bit(block: npt.NDArray[Any], low: float) -> float:
+    """An exponent such that all values are multiples of that power of two: known for integers, and where no value is small or zero."""
+    if block.dtype.kind != "f":
+        return 0
+    return math.frexp(low)[1] - _MANTISSA[block.dtype.itemsize] if low > 0.0 else -math.inf
 
 
 def _units_of_float(value: float) -> int:
@@ -248,25 +248,29 @@ def _count_not_finite(values: npt.NDArray[np.float64], codes: npt.NDArray[np.int
     return np.where(np.isfinite(values), values, 0.0)
 
 
-def _add_by_group(values: npt.NDArray[np.float64], codes: npt.NDArray[np.intp], total: ExactSum) -> None:
+def _add_by_group(values: npt.NDArray[Any], codes: npt.NDArray[np.intp], total: ExactSum) -> None:
     """Adds to every group of `total` the values whose code names it."""
-    largest = float(np.maximum.reduce(np.abs(values), initial=0.0))
-    if not math.isfinite(largest):
-        values = _count_not_finite(values, codes, total)
-        largest = float(np.maximum.reduce(np.abs(values)))
-    # Here the multiples of a step are added as float64 by bincount, which is exact while a sum has no more than 53 bits.
-    bits = 52 - len(values).bit_length()
-    exponent = math.frexp(largest)[1]
-    while largest != 0.0:
-        step = exponent - bits
+    low, high = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        values = _count_not_finite(np.asarray(values, dtype=np.float64), codes, total)
+        low, high = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
+    exponent, lowest_bit = math.frexp(max(high, -low))[1], _lowest_bit(values, low)
+    values = np.asarray(values, dtype=np.float64)
+    anything = high != 0.0 or low != 0.0
+    while anything:
+        # Multiples of a step are added as float64 by bincount, which is exact while a sum has no more than 53 bits.
+        step = exponent - _BITS_OF_A_SUM
         if step < _SMALLEST_STEP or exponent > _LARGEST:
             for group in np.unique(codes[values != 0.0]):
                 total.units[group] += _units_one_by_one(values[codes == group])
             return
-        magic = math.ldexp(1.5, step + 52)
-        multiples = (values + magic) - magic
+        if step <= lowest_bit:
+            multiples, anything = values, False
+        else:
+            magic = math.ldexp(1.5, step + 52)
+            multiples = (values + magic) - magic
+            values = values - multiples
+            anything = bool(values.any())
         sums = np.bincount(codes, weights=multiples, minlength=len(total)) * math.ldexp(1.0, -step)
         total.units[:] += sums.astype(np.int64).astype(object) * (1 << (step - _UNIT))
-        values = values - multiples
         exponent = step
-        largest = 1.0 if values.any() else 0.0

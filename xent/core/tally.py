@@ -206,7 +206,7 @@ def signature(metric: Metric) -> str:
 
     >>> from xent.core.table import row_of
     >>> signature(row_of("binary_crossentropy").cls(from_logits=True))
-    'binary_crossentropy|convention:keras|from_logits:true|label_smoothing:0|reduction:mean_with_sample_weight'
+    'binary_crossentropy|base:none|convention:keras|from_logits:true|label_smoothing:0|reduction:mean_with_sample_weight'
     """
     parameters = sorted(metric.parameters().items())
     return "|".join([metric.row.name, *(f"{key}:{_text(value)}" for key, value in parameters)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from xent.core import health
@@ -51,6 +52,21 @@ def checked_smoothing(label_smoothing: float) -> float:
     return label_smoothing
 
 
+class _CrossentropyMetric(LossMetric):
+    """A cross-entropy in nats, or in another unit of information."""
+
+    def __init__(self, name: str | None, dtype: str | None, reduction: str | None, base: float | None) -> None:
+        super().__init__(name, dtype, reduction)
+        if base is not None and not 1.0 < base < math.inf:
+            raise UsageError(f"base must be a number greater than 1, such as 2 for bits, or None for nats, not {base!r}")
+        self.base = base
+
+    def finish(self, state: Any) -> Array:
+        """The reduced value of every group. The state is in nats, whatever the unit, so that metrics of several units share it."""
+        value = super().finish(state)
+        return value if self.base is None else value / math.log(self.base)
+
+
 @metric(
     "binary_crossentropy",
     aliases=("bce",),
@@ -61,8 +77,8 @@ def checked_smoothing(label_smoothing: float) -> float:
     source="keras.metrics.BinaryCrossentropy",
     tasks=("binary",),
 )
-class BinaryCrossentropy(LossMetric):
-    """Mean cross-entropy of events that happen or not, in nats.
+class BinaryCrossentropy(_CrossentropyMetric):
+    """Mean cross-entropy of events that happen or not, in nats or the unit of another `base`.
 
     The weighted mean over rows of `binary_crossentropy`; the row of several events is their mean.
 
@@ -72,11 +88,12 @@ class BinaryCrossentropy(LossMetric):
     label_smoothing : s in [0, 1]; labels become y (1 - s) + s / 2
     convention : what is done to a probability before its logarithm is taken; see `xent.core.conventions`
     reduction : as for a loss; see `xent.core.reduced`
+    base : the unit, as the base of its logarithm: 2 for bits, 10 for hartleys; None for nats
 
     Raises
     ------
     UsageError
-        `label_smoothing` lies outside [0, 1], or there is no such convention.
+        `label_smoothing` lies outside [0, 1], `base` is not above 1, or there is no such convention.
 
     Notes
     -----
@@ -97,8 +114,9 @@ class BinaryCrossentropy(LossMetric):
         *,
         convention: str = "keras",
         reduction: str | None = MEAN,
+        base: float | None = None,
     ) -> None:
-        super().__init__(name, dtype, reduction)
+        super().__init__(name, dtype, reduction, base)
         self.from_logits = from_logits
         self.label_smoothing = checked_smoothing(label_smoothing)
         self.convention = convention_of(convention).name
@@ -131,8 +149,8 @@ class BinaryCrossentropy(LossMetric):
     source="keras.metrics.CategoricalCrossentropy",
     tasks=("multiclass",),
 )
-class CategoricalCrossentropy(LossMetric):
-    """Mean cross-entropy between distributions over classes, in nats.
+class CategoricalCrossentropy(_CrossentropyMetric):
+    """Mean cross-entropy between distributions over classes, in nats or the unit of another `base`.
 
     The weighted mean over rows of `categorical_crossentropy`.
 
@@ -143,11 +161,12 @@ class CategoricalCrossentropy(LossMetric):
     axis : the axis of the classes
     convention : what is done to a probability before its logarithm is taken; see `xent.core.conventions`
     reduction : as for a loss; see `xent.core.reduced`
+    base : the unit, as the base of its logarithm: 2 for bits, 10 for hartleys; None for nats
 
     Raises
     ------
     UsageError
-        `label_smoothing` lies outside [0, 1], or there is no such convention.
+        `label_smoothing` lies outside [0, 1], `base` is not above 1, or there is no such convention.
 
     Notes
     -----
@@ -169,8 +188,9 @@ class CategoricalCrossentropy(LossMetric):
         *,
         convention: str = "keras",
         reduction: str | None = MEAN,
+        base: float | None = None,
     ) -> None:
-        super().__init__(name, dtype, reduction)
+        super().__init__(name, dtype, reduction, base)
         self.from_logits = from_logits
         self.label_smoothing = checked_smoothing(label_smoothing)
         self.axis = axis
@@ -202,8 +222,8 @@ class CategoricalCrossentropy(LossMetric):
     formula="-ln q_y, q = p / Σ p clipped to [1e-7, 1 - 1e-7]; logits: q = softmax(x), unclipped",
     source="keras.metrics.SparseCategoricalCrossentropy",
 )
-class SparseCategoricalCrossentropy(LossMetric):
-    """Mean cross-entropy over classes where the label is the index of the class, in nats.
+class SparseCategoricalCrossentropy(_CrossentropyMetric):
+    """Mean cross-entropy over classes where the label is the index of the class, in nats or the unit of another `base`.
 
     The weighted mean over rows of `sparse_categorical_crossentropy`. Rows whose label is `ignore_class` never count. (Keras leaves
     them out only where weights are given, and averages in their zeros where none are.)
@@ -215,11 +235,12 @@ class SparseCategoricalCrossentropy(LossMetric):
     axis : the axis of the classes
     convention : what is done to a probability before its logarithm is taken; see `xent.core.conventions`
     reduction : as for a loss; see `xent.core.reduced`
+    base : the unit, as the base of its logarithm: 2 for bits, 10 for hartleys; None for nats
 
     Raises
     ------
     UsageError
-        There is no such convention.
+        `base` is not above 1, or there is no such convention.
 
     Notes
     -----
@@ -229,6 +250,11 @@ class SparseCategoricalCrossentropy(LossMetric):
     >>> metric.update_state([1, 2], [[0.05, 0.95, 0], [0.1, 0.8, 0.1]])
     >>> round(metric.result(), 7)
     1.1769392
+
+    In bits, an event of probability 1/4 costs 2:
+
+    >>> round(SparseCategoricalCrossentropy(base=2)([0], [[0.25, 0.75]]), 7)
+    2.0
     """
 
     def __init__(
@@ -241,8 +267,9 @@ class SparseCategoricalCrossentropy(LossMetric):
         *,
         convention: str = "keras",
         reduction: str | None = MEAN,
+        base: float | None = None,
     ) -> None:
-        super().__init__(name, dtype, reduction)
+        super().__init__(name, dtype, reduction, base)
         self.from_logits = from_logits
         self.ignore_class = ignore_class
         self.axis = axis
