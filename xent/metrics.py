@@ -33,6 +33,7 @@ from xent.core.metrics.means import *  # noqa: F403
 from xent.core.metrics.operating_points import *  # noqa: F403
 from xent.core.metrics.perplexity import *  # noqa: F403
 from xent.core.metrics.ranking import *  # noqa: F403
+from xent.core.metrics.ranking_by_group import *  # noqa: F403
 from xent.core.metrics.regression import *  # noqa: F403
 from xent.core.table import row_of
 

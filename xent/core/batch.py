@@ -63,9 +63,10 @@ class Batch:
     stored : the name of the type the predictions were stored as
     origin : the number of the source that the rows come from, and of the first of them there
     row_numbers : the numbers of the rows counted from `origin`, where some between them were left out
+    keys : (n,) int64, equal for the rows of one query, where rows belong to queries; else None
     """
 
-    __slots__ = ("_derived", "groups", "origin", "row_numbers", "sample_weight", "stored", "y_pred", "y_true")
+    __slots__ = ("_derived", "groups", "keys", "origin", "row_numbers", "sample_weight", "stored", "y_pred", "y_true")
 
     def __init__(
         self,
@@ -76,6 +77,7 @@ class Batch:
         stored: str | None = None,
         origin: tuple[int, int] = (0, 0),
         row_numbers: Array | None = None,
+        keys: Array | None = None,
     ) -> None:
         # Kernels only ever see blocks, which `blocks` has made arrays of.
         self.y_true = cast("Array", y_true)
@@ -84,6 +86,7 @@ class Batch:
         self.groups = groups
         self.origin = origin
         self.row_numbers = row_numbers
+        self.keys = keys
         self.stored = stored or (y_pred.dtype.name if y_pred.dtype.kind == "f" else floatx())
         self._derived: dict[Hashable, Any] = {}
 
@@ -103,7 +106,7 @@ class Batch:
 
     def replaced(self, y_true: Array, y_pred: Array) -> Batch:
         """The same rows seen in another way: other labels and predictions, the same weights and slices."""
-        return Batch(y_true, y_pred, self.sample_weight, self.groups, self.stored, self.origin, self.row_numbers)
+        return Batch(y_true, y_pred, self.sample_weight, self.groups, self.stored, self.origin, self.row_numbers, self.keys)
 
     def at(self, rows: Array) -> Batch:
         """The rows where `rows`, a mask of shape (n,), holds."""
@@ -115,6 +118,7 @@ class Batch:
             self.stored,
             self.origin,
             np.flatnonzero(rows) if self.row_numbers is None else self.row_numbers[rows],
+            None if self.keys is None else self.keys[rows],
         )
 
     def place(self, row: int) -> tuple[int, int]:
@@ -138,6 +142,7 @@ class Batch:
                 self.stored,
                 (source, first + start) if numbers is None else self.origin,
                 None if numbers is None else numbers[rows],
+                None if self.keys is None else self.keys[rows],
             )
 
 

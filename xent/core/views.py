@@ -198,6 +198,29 @@ def as_values(batch: Batch, from_logits: bool) -> Batch:
     return batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
 
 
+def as_queries(batch: Batch, from_logits: bool) -> Batch:
+    """The documents of queries: a relevance and a score for each, of which only the order matters.
+
+    A row is a query with its documents side by side, (n, k); or, where the batch has `keys`, one document of the query with that key,
+    (n,).
+
+    Raises
+    ------
+    DataError
+        A query has a single document because nothing says which rows belong together, or a row has several although something does.
+    """
+    seen = as_values(batch, from_logits)
+    y_true, y_pred = seen.y_true, seen.y_pred
+    single = y_pred.ndim == 1 or y_pred.shape[1:] == (1,)
+    if y_pred.ndim > 2 or single == (batch.keys is None):
+        raise DataError(
+            f"where rows are grouped to queries a row is one document, and there are {_many(y_pred)} scores in it"
+            if batch.keys is not None
+            else "a query needs several documents: side by side in columns, or one a row with a column that groups them (--group COL)"
+        )
+    return seen if y_pred.ndim == (1 if single else 2) else seen.replaced(y_true[:, 0], y_pred[:, 0])
+
+
 def as_probabilities(batch: Batch, from_logits: bool) -> Batch:
     """Logits of single events as probabilities, for a metric that has no `from_logits` of its own."""
     if not from_logits:
@@ -226,6 +249,7 @@ VIEWS: dict[str, Callable[[Batch, bool], Batch]] = {
     "classwise": as_classwise,
     "decisions": as_decisions,
     "classes": as_classes,
+    "queries": as_queries,
 }
 """How a metric sees the rows, by the `inputs` of its row in the table."""
 
