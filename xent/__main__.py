@@ -10,6 +10,15 @@ from types import FrameType
 from typing import NoReturn
 
 
+ENVIRONMENT = {
+    # NumPy's matrix library starts threads when it is imported, and no metric multiplies matrices.
+    "OPENBLAS_NUM_THREADS": "1",
+    # Arrow's own allocator keeps what it frees. That costs a third more memory, and saves no time where a few batches go round.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
+"""What the libraries below are told before they are imported, where the caller has not told them otherwise."""
+
+
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
     # An exception, so that a half-written file is cleared away before the program ends.
     raise SystemExit(128 + signum)
@@ -20,6 +29,8 @@ def main() -> NoReturn:
     try:
         # The start makes tens of thousands of objects that live to the end. Looking through them for garbage takes a twentieth of it.
         gc.set_threshold(100_000, 20, 20)
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
         signal.signal(signal.SIGTERM, _terminate)
         from xent.cli.app import app
 

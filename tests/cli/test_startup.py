@@ -68,7 +68,6 @@ def test_an_evaluation_imports_nothing_it_does_not_need(files, args):
     assert "numpy" in modules
 
 
-@pytest.mark.xfail(reason="pyarrow.scalar imports pandas")
 @pytest.mark.parametrize("source", ["multi.csv", "multi.parquet"])
 def test_a_filter_does_not_import_pandas(files, source):
     assert "pandas" not in modules_after("eval", source, "-m", "cce", "-q", "--where", "country == 'de' and w >= 0.75")

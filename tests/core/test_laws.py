@@ -37,6 +37,7 @@ EXAMPLE_PARAMETERS = {
 OTHER_PARAMETERS = {
     "alpha": [0.7],
     "apply_class_balancing": [True],
+    "base": [2],
     "average": ["micro", "macro", "weighted"],
     "beta": [2.0],
     "class_aggregation": [None, "variance_weighted_average"],
@@ -68,6 +69,7 @@ KINDS = {
     "events": ["events", "classes"],
     "rankings": ["events", "classes"],
     "values": ["numbers"],
+    "queries": ["queries"],
 }
 """The kinds of rows that `rows_for` makes, by the `inputs` of a metric; the first is one that it must take."""
 
@@ -170,6 +172,9 @@ def rows_for(case, random, count, weighted=True, soft=False):
         y_pred = np.where(random.random((count, 1)) < 0.3, y_pred.round(1), y_pred)
         if soft:
             y_true = np.where(random.random((count, 1)) < 0.5, np.eye(CLASSES)[y_true], random.dirichlet(np.ones(CLASSES), count))
+    elif case.kind == "queries":
+        y_true = random.integers(0, 4, (count, CLASSES)) * random.integers(0, 2, (count, CLASSES))
+        y_pred = random.random((count, CLASSES)).round(1)
     else:
         y_pred = np.exp(random.normal(0, 3, count))
         y_true = y_pred * np.exp(random.normal(0, 1, count))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
         "xent eval preds.csv --label y --pred 'p_*' --weight w -m cce -m sparse_categorical_crossentropy",
         "xent eval y_pred.npy --labels y_true.npy --from-logits -f json",
         "xent eval scores.csv -m binary_focal_crossentropy:gamma=3 -o result.json -o result.md",
+        "xent eval ranked.csv --label relevance --pred score --group query -m ndcg:k=10",
         "zcat preds.csv.gz | xent eval - --input-format csv -q",
     ),
 )
@@ -47,6 +49,7 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
     help="name or name:key=value,key=value, or label=name:...; repeatable. Without it: a set for the task found.",
 )
 @input_options
+@click.option("--group", metavar="COL", help="Rows of one value are the documents of one query, for metrics of rankings.")
 @click.option("--from-logits", is_flag=True, help="The predictions are logits.")
 @click.option("--label-smoothing", type=float, metavar="X", help="Smoothing of the labels, for the metrics that take it.")
 @click.option("--axis", type=int, metavar="N", help="Axis of the classes, for the metrics that take it.")
@@ -81,6 +84,7 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
 def command(
     request: Request,
     metrics: tuple[str, ...],
+    group: str | None,
     from_logits: bool,
     label_smoothing: float | None,
     axis: int | None,
@@ -104,6 +108,8 @@ def command(
     flags = {key: value for key, value in given.items() if value is not None}
     soft_flags = {**({"from_logits": True} if from_logits else {}), **({} if convention is None else {"convention": convention})}
     asked = build(parse(metrics), flags, soft_flags) if metrics else None
+    if group is not None:
+        request = dataclasses.replace(request, group=_checked_group(group, asked))
     formats = output_formats(outputs, form, request)
     result = evaluate_request(request, asked, flags, soft_flags, nan=nan, from_logits=from_logits, quiet=quiet, progress=progress)
     if outputs:
@@ -203,6 +209,25 @@ def build(specs: Sequence[Spec], flags: Mapping[str, Any], soft_flags: Mapping[s
             names = ", ".join(dict.fromkeys(spec.row.name for spec in specs))
             raise UsageError(f"--{key.replace('_', '-')}: none of the metrics takes it ({names})")
     return [spec.with_defaults({**flags, **soft_flags}).build() for spec in specs]
+
+
+def _checked_group(group: str, metrics: Sequence[Metric] | None) -> str:
+    """The column of `--group`.
+
+    Raises
+    ------
+    UsageError
+        No metric asks which rows belong together.
+    """
+    from xent.core.errors import UsageError
+
+    if any(metric.row.inputs == "queries" for metric in metrics or ()):
+        return group
+    from xent.core.table import table
+
+    takers = " or ".join(f"-m {row.name}" for row in table().values() if row.inputs == "queries")
+    names = ", ".join(dict.fromkeys(metric.row.name for metric in metrics or ()))
+    raise UsageError("--group: none of the metrics takes it" + (f" ({names})" if names else "") + f"; name one that does: {takers}")
 
 
 def output_formats(outputs: Sequence[Path], form: str | None, request: Request) -> dict[Path, str]:

@@ -18,6 +18,7 @@ BETTER = {"lower": "lower is better", "higher": "higher is better", "none": "nei
 _ONE = "xent eval preds.csv --label label --pred score -m {spec}"
 _MANY = "xent eval preds.parquet --label label --pred 'p_*' -m {spec}"
 _NUMBERS = "xent eval preds.csv --label y_true --pred y_pred -m {spec}"
+_QUERIES = "xent eval ranked.csv --label relevance --pred score --group query -m {spec}"
 
 INPUTS = {
     "binary": ("labels 0 and 1 (or two classes) and the probability of 1, in one column or two", _ONE),
@@ -28,6 +29,7 @@ INPUTS = {
     "decisions": ("class indices, class names or distributions, and a score for each class, the largest of which decides", _MANY),
     "classes": ("labels and predictions that are classes themselves", _NUMBERS),
     "values": ("plain numbers, as many labels as predictions", _NUMBERS),
+    "queries": ("relevances and scores of documents: one a row, grouped by a column, or all of a query side by side", _QUERIES),
 }
 """What stands in the columns, in words, and a command, by the way in which a metric looks at a file."""
 

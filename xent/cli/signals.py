@@ -26,9 +26,9 @@ def watched() -> Iterator[None]:
         # Only the main thread may arrange for signals; others are not interrupted anyway.
         yield
         return
-    from xent.io.arrow_settings import settle_arrow
+    from xent.io.arrow_settings import leave_signals_to_python
 
-    settle_arrow()
+    leave_signals_to_python()
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

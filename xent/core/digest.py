@@ -7,6 +7,7 @@ left out on purpose: two models measured on the same rows have the same fingerpr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from xent.core.lazy import np
@@ -87,6 +88,7 @@ def _hashes_of_rows(y_true: Array, classes: Sequence[str] | None) -> Hashes:
     return hashes
 
 
+@cache
 def _hashes_of_names(classes: tuple[str, ...]) -> Hashes:
     return np.array([_hash_of_name(name) for name in classes], dtype=np.uint64)
 

@@ -38,10 +38,11 @@ KINDS = {
     "events": ("events", "classes"),
     "rankings": ("events", "classes"),
     "values": ("counts", "numbers", "intervals"),
+    "queries": ("queries",),
 }
 """The kinds of rows that `rows_of_kind` makes, by the `inputs` of a metric. It need not take all of them."""
 
-EVERY_KIND = ("events", "classes", "counts", "numbers", "intervals")
+EVERY_KIND = ("events", "classes", "counts", "numbers", "intervals", "queries")
 
 COUNTS = (1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 8, 8, 11, 14, 14, 50, 200, 1000)
 """How many rows a metric is tried with, in this order."""
@@ -92,7 +93,8 @@ def rows_of_kind(
     Parameters
     ----------
     kind : "events" (labels 0 and 1, a probability), "classes" (an index, a probability for each class), "counts" (positive numbers, a
-        few of the true ones 0), "numbers" (of any sign) or "intervals" (a positive number, two ends)
+        few of the true ones 0), "numbers" (of any sign), "intervals" (a positive number, two ends) or "queries" (a relevance and a score
+        for each of four documents)
     random : the source of chance
     count : the number of rows
     classes : the number of classes
@@ -106,6 +108,9 @@ def rows_of_kind(
         y_true = random.integers(0, classes, count)
         y_pred = random.dirichlet(np.full(classes, 0.5), count)
         y_pred = np.where(random.random((count, 1)) < 0.3, np.eye(classes)[random.integers(0, classes, count)], y_pred)
+    elif kind == "queries":
+        y_true = random.integers(0, 4, (count, 4)) * random.integers(0, 2, (count, 4))
+        y_pred = random.integers(0, 8, (count, 4)) / 8
     elif kind == "numbers":
         y_true = random.normal(0.0, 1.0, count) * 10.0 ** random.integers(-3, 6, count)
         y_pred = y_true + random.normal(0.0, 1.0, count)

@@ -106,9 +106,9 @@ class GatheredQueries(State):
         if weights.shape != (rows,):
             raise DataError(f"documents of grouped rows need one weight each, and there are weights of shape {weights.shape}")
         codes = np.zeros(rows, dtype=np.intp) if groups is None else groups.codes
-        # Copies: a part of a chunk would keep all of the chunk in memory.
+        # Adding 0 makes one zero of the two, and an array that does not hold on to the chunk it is a part of.
         columns = (codes, batch.keys, relevance, as_float(batch.y_pred), weights)
-        documents = (Documents(*(column.copy() for column in columns)),) if rows else ()
+        documents = (Documents(*(column + column.dtype.type(0) for column in columns)),) if rows else ()
         return cls(1 if groups is None else groups.count, documents)
 
     def merge(self, other: Self) -> Self:
@@ -159,15 +159,16 @@ class GatheredQueries(State):
         new[1:] = (codes[1:] != codes[:-1]) | (keys[1:] != keys[:-1])
         query = np.cumsum(new) - 1
         starts = np.flatnonzero(new)
-        unlike = (weights != weights[starts][query]) & ~np.isnan(weights)
+        weight = np.where(np.bincount(query, weights=np.isnan(weights)) > 0, np.nan, weights[starts])
+        unlike = (weights != weight[query]) & ~np.isnan(weight[query])
         if unlike.any():
             place = int(np.argmax(unlike))
-            pair = sorted([weights[place].item(), weights[starts[query[place]]].item()])
+            pair = sorted([weights[place].item(), weight[query[place]].item()])
             raise DataError(f"the rows of a query need one weight, that of the query, and one has the weights {pair[0]!r} and {pair[1]!r}")
         values = values_of(ranked(query, len(starts), documents.relevance, documents.scores))
         groups = Groups(codes[starts], self.groups)
         with np.errstate(invalid="ignore"):
-            return ExactSum.of(values * weights[starts], groups) / ExactSum.of(weights[starts], groups)
+            return ExactSum.of(values * weight, groups) / ExactSum.of(weight, groups)
 
 
 @dataclass(frozen=True, slots=True)

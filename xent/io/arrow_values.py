@@ -70,6 +70,15 @@ def arrow_of(column: pa.Array[Any] | npt.NDArray[Any]) -> pa.Array[Any]:
     return pa.Array.from_buffers(pa.from_numpy_dtype(column.dtype), len(column), [None, pa.py_buffer(raw)])
 
 
+def scalar_of(value: bool | float | str) -> Any:
+    """A value as an Arrow scalar. `pa.scalar` would import pandas."""
+    if isinstance(value, str):
+        text = value.encode("utf-8", "surrogatepass")
+        offsets: Any = np.array([0, len(text)], dtype=np.int32)
+        return pa.StringArray.from_buffers(1, pa.py_buffer(offsets), pa.py_buffer(text))[0]
+    return arrow_of(np.array([value]))[0]
+
+
 def field_of(name: str, kind: pa.DataType) -> Field:
     """A column's field from its Arrow type."""
     width: int | None = 1

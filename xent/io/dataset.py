@@ -67,7 +67,8 @@ class Dataset:
         for table in [*self._tables, *([self._labels] if self._labels else [])]:
             _require_columns(table, self._columns(table), self._where)
             numbers = {*self.roles.pred, *([self.roles.weight] if self.roles.weight else []), *(self.roles.label if not hard else ())}
-            table.declare(texts=self.roles.label if hard and self._decoder.wants_text else (), numbers=numbers)
+            texts = self.roles.label if hard and self._decoder.wants_text else ()
+            table.declare(texts=texts if self.roles.group is None else (*texts, self.roles.group), numbers=numbers)
         counts = [table.rows for table in self._tables]
         self.rows = sum(count for count in counts if count is not None) if None not in counts and self._where is None else None
         self._check_lengths()
@@ -83,17 +84,16 @@ class Dataset:
         request = self.request
         hidden = {request.on}
         fields = [field for field in first.fields if field.name not in hidden]
-        roles = resolve(
-            first.name, fields, label=request.label, pred=request.pred, weight=request.weight, label_elsewhere=self._labels is not None
-        )
+        flags = {"label": request.label, "pred": request.pred, "weight": request.weight, "group": request.group}
+        roles = resolve(first.name, fields, **flags, label_elsewhere=self._labels is not None)
         if self._labels is not None:
             label = resolve_label(self._labels.name, self._labels.fields, request.label, request.on)
-            return Roles(label, roles.pred, roles.weight, roles.by_convention)
+            return roles._replace(label=label)
         names, labels = class_names(roles.pred), class_names(roles.label)
         if names and labels and names != labels and sorted(names) == sorted(labels):
             # One-hot columns of the same classes in another order are put in the order of the predictions.
             ordered = tuple(roles.label[labels.index(name)] for name in names)
-            return Roles(ordered, roles.pred, roles.weight, roles.by_convention)
+            return roles._replace(label=ordered)
         return roles
 
     def _class_names(self) -> tuple[str, ...] | None:
@@ -129,11 +129,11 @@ class Dataset:
         """The columns to read of a table."""
         if table is self._labels:
             return [*self.roles.label, *([self.request.on] if self.request.on else [])]
-        weight = [self.roles.weight] if self.roles.weight else []
+        beside = [column for column in (self.roles.weight, self.roles.group) if column]
         key = [self.request.on] if self.request.on else []
         label = () if self._labels else self.roles.label
         where = sorted(self._where.columns) if self._where else []
-        return list(dict.fromkeys([*label, *self.roles.pred, *weight, *key, *where]))
+        return list(dict.fromkeys([*label, *self.roles.pred, *beside, *key, *where]))
 
     def _check_lengths(self) -> None:
         labels = self._labels
@@ -198,13 +198,14 @@ class Dataset:
             raise DataError(
                 f"{name}: predictions are one list column or several columns of numbers, not both: {', '.join(self.roles.pred)}"
             )
-        weight = self.roles.weight
+        weight, group = self.roles.weight, self.roles.group
         return Batch(
             y_true,
             preds[0] if len(preds) == 1 else Stack(tuple(preds)),
             None if weight is None else _numbers(name, chunk, weight, columns[weight]),
             origin=(number, chunk.first),
             row_numbers=row_numbers,
+            keys=None if group is None else _keys(name, chunk, group, columns[group], row_numbers),
         )
 
     def task(self) -> Task:
@@ -278,6 +279,21 @@ def _numbers(name: str, chunk: Chunk, column: str, values: Column) -> npt.NDArra
     except TypeError as error:
         raise DataError(f"{name}: column {column!r} {error}") from error
     return found.view(np.uint8) if found.dtype.kind == "b" else found
+
+
+def _keys(
+    name: str, chunk: Chunk, column: str, values: Column, row_numbers: npt.NDArray[np.intp] | None
+) -> npt.NDArray[np.int64]:
+    # Hashing is imported by runs that need it.
+    from xent.io.group_keys import group_keys
+
+    try:
+        return group_keys(values)
+    except DomainError as error:
+        row = error.row if row_numbers is None else int(row_numbers[error.row])
+        raise DataError(f"{name}: column {column!r}, row {chunk.first + row + 1}: {error}") from error
+    except TypeError as error:
+        raise DataError(f"{name}: column {column!r} {error}") from error
 
 
 def _filtered(values: Column, mask: npt.NDArray[np.bool_]) -> Column:

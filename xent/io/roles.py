@@ -1,4 +1,4 @@
-"""Which column is what: label, prediction, weight. Resolved once per run, from flags or by convention."""
+"""Which column is what: label, prediction, weight, group. Resolved once per run, from flags or by convention."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ class Roles(NamedTuple):
     pred: tuple[str, ...]
     weight: str | None = None
     by_convention: frozenset[str] = frozenset()
+    group: str | None = None
 
     def describe(self) -> dict[str, Any]:
         """The roles as they stand in a result."""
-        return {"label": _one_or_list(self.label), "pred": _one_or_list(self.pred), "weight": self.weight}
+        roles = {"label": _one_or_list(self.label), "pred": _one_or_list(self.pred), "weight": self.weight}
+        return roles if self.group is None else {**roles, "group": self.group}
 
     def sentences(self) -> list[str]:
         """What was chosen, for people."""
@@ -42,11 +44,20 @@ class Roles(NamedTuple):
             said.append(f"{role}: {_listed(names)}{how}")
         if self.weight:
             said.append(f"weight: {self.weight}")
+        if self.group:
+            said.append(f"the rows of one {self.group} are one query")
         return said
 
 
 def resolve(
-    name: str, fields: Sequence[Field], *, label: str | None, pred: str | None, weight: str | None, label_elsewhere: bool = False
+    name: str,
+    fields: Sequence[Field],
+    *,
+    label: str | None,
+    pred: str | None,
+    weight: str | None,
+    group: str | None = None,
+    label_elsewhere: bool = False,
 ) -> Roles:
     """The roles of a table's columns.
 
@@ -54,7 +65,7 @@ def resolve(
     ----------
     name : the source, for messages
     fields : its columns
-    label, pred, weight : what the flags say
+    label, pred, weight, group : what the flags say
     label_elsewhere : the labels stand in a second file
 
     Raises
@@ -64,27 +75,27 @@ def resolve(
     """
     names = [field.name for field in fields]
     by_convention = set()
-    chosen_weight = () if weight is None else _pick(name, names, weight, "--weight")
-    if len(chosen_weight) > 1:
-        raise UsageError(f"--weight takes one column, and {weight!r} names {len(chosen_weight)}")
+    chosen_weight, chosen_group = (_pick_one(name, names, *asked) for asked in ((weight, "--weight"), (group, "--group")))
+    beside = {*chosen_weight, *chosen_group}
     if label is not None and not label_elsewhere:
         labels = _pick(name, names, label, "--label")
     elif label_elsewhere:
         labels = ()
     else:
-        labels = _conventional_label(name, [column for column in names if column not in chosen_weight])
+        labels = _conventional_label(name, [column for column in names if column not in beside])
         by_convention.add("label")
-    taken = {*labels, *chosen_weight}
+    taken = {*labels, *beside}
     if pred is not None:
         preds = _pick(name, names, pred, "--pred")
     else:
         preds = _conventional_pred(name, [field for field in fields if field.name not in taken], only=label_elsewhere)
         if len(fields) > 1:
             by_convention.add("prediction")
-    twice = (taken & set(preds)) | (set(labels) & set(chosen_weight))
+    twice = (taken & set(preds)) | (set(labels) & beside) | (set(chosen_weight) & set(chosen_group))
     if twice:
         raise UsageError(f"{name}: column {min(twice)!r} cannot have two roles")
-    return Roles(labels, preds, chosen_weight[0] if chosen_weight else None, frozenset(by_convention))
+    weight, group = (chosen[0] if chosen else None for chosen in (chosen_weight, chosen_group))
+    return Roles(labels, preds, weight, frozenset(by_convention), group)
 
 
 def resolve_label(name: str, fields: Sequence[Field], label: str | None, key: str | None) -> tuple[str, ...]:
@@ -108,6 +119,14 @@ def _pick(name: str, names: Sequence[str], wanted: str, flag: str) -> tuple[str,
         else:
             raise DataError(f"{name}: {flag} {wanted}: there is no column {piece!r}; there are {_listed(names)}")
     return tuple(dict.fromkeys(picked))
+
+
+def _pick_one(name: str, names: Sequence[str], wanted: str | None, flag: str) -> tuple[str, ...]:
+    """The column of a role that only one can have; none where it is not wanted."""
+    picked = () if wanted is None else _pick(name, names, wanted, flag)
+    if len(picked) > 1:
+        raise UsageError(f"{flag} takes one column, and {wanted!r} names {len(picked)}")
+    return picked
 
 
 def _conventional_label(name: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -63,16 +63,16 @@ class Where:
     def __call__(self, columns: Mapping[str, Column]) -> npt.NDArray[np.bool_]:
         """The rows for which the condition holds; a comparison with a missing value does not."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
-        from xent.io.arrow_values import arrow_of, values_of
+        from xent.io.arrow_values import arrow_of, scalar_of, values_of
 
         arrays = {name: arrow_of(column) for name, column in columns.items() if name in self.columns}
         try:
             mask = self._mask(arrays)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
             raise UsageError(f"--where {self.text}: {str(error).splitlines()[0]}") from error
-        return values_of(pc.fill_null(mask, False))
+        # `fill_null` would import pandas.
+        return values_of(_compute("coalesce", mask, scalar_of(False)))
 
     def _condition(self, node: ast.expr) -> Mask:
         match node:
@@ -146,13 +146,15 @@ def _compare(function: str, left: Any, right: Any) -> Any:
     """Compares a column with a value or another column; texts of a column that holds numbers stay texts."""
     import pyarrow as pa
 
+    from xent.io.arrow_values import scalar_of
+
     def plain(side: Any, beside: Any) -> Any:
         if isinstance(side, pa.DictionaryArray):
             return side.dictionary_decode()
         if isinstance(side, pa.Array):
             return side
         text_column = isinstance(beside, pa.DictionaryArray) or (isinstance(beside, pa.Array) and pa.types.is_string(beside.type))
-        return pa.scalar(str(side).lower() if isinstance(side, bool) else str(side)) if text_column else pa.scalar(side)
+        return scalar_of((str(side).lower() if isinstance(side, bool) else str(side)) if text_column else side)
 
     return _compute(function, plain(left, right), plain(right, left))
 

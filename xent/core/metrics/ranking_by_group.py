@@ -84,7 +84,7 @@ class _QueryMetric(Metric):
 
 @metric(
     "ndcg",
-    aliases=("ndcg_score", "n_d_c_g"),
+    aliases=("ndcg_score",),
     direction="higher",
     range="[0, 1]",
     inputs="queries",
@@ -114,8 +114,8 @@ class NDCG(_QueryMetric):
     document as 1 if it is relevant. (`sklearn.metrics.ndcg_score` refuses single documents.)
     Source: `sklearn.metrics.ndcg_score`.
 
-    >>> round(NDCG()([[10, 0, 0, 1, 5]], [[0.1, 0.2, 0.3, 4, 70]]), 7)
-    0.6956941
+    >>> round(NDCG()([[10, 0, 0, 1, 5]], [[0.1, 0.2, 0.3, 4, 70]]), 6)
+    0.695694
     """
 
     def __init__(self, k: int | None = None, name: str | None = None, dtype: str | None = None) -> None:
