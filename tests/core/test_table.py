@@ -33,8 +33,8 @@ def test_the_table_is_in_alphabetical_order():
         ("binary_crosentropy", "unknown metric 'binary_crosentropy'; did you mean 'binary_crossentropy'"),
         ("BinaryCrosentropy", "did you mean 'binary_crossentropy'"),
         ("kldiv", "did you mean 'kl"),
-        ("qqqqqq", "unknown metric 'qqqqqq'; known: "),
-        ("", "unknown metric ''; known: "),
+        ("qqqqqq", "unknown metric 'qqqqqq'; none of the "),
+        ("", "unknown metric ''; none of the "),
     ],
 )
 def test_an_unknown_name_offers_the_nearest(name, message):

@@ -25,6 +25,9 @@ _UNIT = 1 << 1074
 _PARTS = ("units", "nan", "inf", "minus_inf")
 """The fields of an `ExactSum`."""
 
+_FEW = 512
+"""Up to so many cells weights are added to a table with a place for each."""
+
 _DENSE = 4096
 """Up to so many cells are counted in a table with a place for each, whatever the number of rows."""
 
@@ -40,6 +43,12 @@ class Run:
     @classmethod
     def of(cls, codes: Array, span: int, weights: Array | None) -> Run:
         """The cells that `codes`, shape (m,), all below `span`, fall into."""
+        if weights is not None and span <= _FEW:
+            sums = ExactSum.of(weights, Groups(codes, span))
+            # Weights above 0 show by themselves which cells there are.
+            alone = np.minimum.reduce(weights) > 0.0
+            found = np.flatnonzero((sums.units != 0) | (sums.inf != 0) if alone else np.bincount(codes, minlength=span))
+            return cls(found, np.zeros(len(found), dtype=np.int64), _part(sums, found))
         if span <= max(_DENSE, 4 * len(codes)):
             table = np.bincount(codes, minlength=1)
             found = np.flatnonzero(table)
@@ -62,26 +71,27 @@ class Run:
         mine, theirs = self._weights(), other._weights()
         if len(self) == len(other) and (self.codes == other.codes).all():
             return Run(self.codes, self.counts + other.counts, mine + theirs if weighted else None)
-        codes = np.concatenate([self.codes, other.codes])
-        order = codes.argsort(kind="stable")
-        codes = codes[order]
+        weights = ExactSum(*(np.concatenate([getattr(mine, name), getattr(theirs, name)]) for name in _PARTS)) if weighted else None
+        return Run(np.concatenate([self.codes, other.codes]), np.concatenate([self.counts, other.counts]), weights).in_order()
+
+    def in_order(self) -> Run:
+        """The cells in ascending order, those of one number added up."""
+        order = self.codes.argsort(kind="stable")
+        codes = self.codes[order]
         starts = np.flatnonzero(np.diff(codes, prepend=-1))
 
-        def added(mine: Array, theirs: Array) -> Array:
-            return np.asarray(np.add.reduceat(np.concatenate([mine, theirs])[order], starts))
+        def added(amounts: Array) -> Array:
+            return np.asarray(np.add.reduceat(amounts[order], starts))
 
-        weights = ExactSum(*(added(getattr(mine, part), getattr(theirs, part)) for part in _PARTS)) if weighted else None
-        return Run(codes[starts], added(self.counts, other.counts), weights)
+        weights = None if self.weights is None else ExactSum(*(added(getattr(self.weights, name)) for name in _PARTS))
+        return Run(codes[starts], added(self.counts), weights)
 
     def _weights(self) -> ExactSum:
         return ExactSum.zero(len(self)) if self.weights is None else self.weights
 
     def at(self, part: slice, first: int) -> Run:
         """Some of the cells, numbered from `first`."""
-        weights = self.weights
-        if weights is not None:
-            weights = ExactSum(*(getattr(weights, name)[part] for name in _PARTS))
-        return Run(self.codes[part] - first, self.counts[part], weights)
+        return Run(self.codes[part] - first, self.counts[part], None if self.weights is None else _part(self.weights, part))
 
     def amounts(self) -> Array:
         """What the cells hold as exact integers: rows, or multiples of 2**-1074 where there are weights."""
@@ -93,6 +103,10 @@ class Run:
         if weights is None:
             return np.zeros(len(self), dtype=bool)
         return np.asarray((weights.nan + weights.inf + weights.minus_inf) > 0)
+
+
+def _part(sums: ExactSum, part: slice | Array) -> ExactSum:
+    return ExactSum(*(getattr(sums, name)[part] for name in _PARTS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,6 +154,19 @@ class Cells:
                 run = run.merge(other)
             self._compacted.append(run)
         return self._compacted[0]
+
+    def moved(self, places: Array, size: int) -> Cells:
+        """Other cells, `size` of them: what fell into cell c falls into each of `places[c]`, where `places` has shape (size, m).
+
+        >>> to_float(Cells.of(np.array([0, 1, 1]), 2).moved(np.array([[0, 2], [1, 2]]), 3).dense()).tolist()
+        [[1.0, 2.0, 3.0]]
+        """
+        run = self.compact()
+        group, cell = np.divmod(run.codes, self.size)
+        codes = group[:, None] * size + places[cell]
+        each = np.repeat(np.arange(len(run)), places.shape[1])
+        weights = None if run.weights is None else _part(run.weights, each)
+        return Cells(size, self.groups, (Run(codes.reshape(-1), run.counts[each], weights).in_order(),) if len(run) else ())
 
     def take(self, group: int) -> Cells:
         """The cells of one group alone."""

@@ -16,6 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
+_FEW = 20
+"""So many names are listed where none is near."""
+
+
 class XentError(Exception):
     """The root of the tree; its text is one or two lines written for the person who reads it."""
 
@@ -38,8 +42,10 @@ class UnknownNameError(UsageError):
         near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
         if near:
             hint = "did you mean " + " or ".join(f"{candidate!r}" for candidate in near) + "?"
-        else:
+        elif len(known) <= _FEW:
             hint = "known: " + ", ".join(known)
+        else:
+            hint = f"none of the {len(known)} known ones is like it"
         super().__init__(f"unknown {kind} {name!r}; {hint}")
         self.kind = kind
         self.name = name

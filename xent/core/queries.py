@@ -75,7 +75,9 @@ def check_relevance(relevance: Array) -> None:
     bad = (relevance < 0.0) | np.isinf(relevance)
     if bad.any():
         row, column = divmod(int(np.argmax(bad)), max(1, bad.size // len(bad)))
-        raise DomainError(f"relevance {relevance.reshape(-1)[np.argmax(bad)].item()!r} is not 0 or above", role="y_true", row=row, column=column)
+        raise DomainError(
+            f"relevance {relevance.reshape(-1)[np.argmax(bad)].item()!r} is not 0 or above", role="y_true", row=row, column=column
+        )
 
 
 class Documents(NamedTuple):

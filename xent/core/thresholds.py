@@ -42,6 +42,8 @@ class Scale:
 
     def cells(self, scores: Array) -> Array:
         """The cell of every score."""
+        if len(self.thresholds) == 1:
+            return (scores > self.thresholds[0]).astype(np.intp)
         missing = np.isnan(scores)
         if self.steps:
             scores = np.maximum(scores, 0.0)
@@ -49,9 +51,9 @@ class Scale:
             scores *= self.steps
             np.ceil(scores, out=scores)
             scores += 1.0
-            return np.where(missing, 0.0, scores).astype(np.intp)
-        if len(self.thresholds) == 1:
-            return (scores > self.thresholds[0]).astype(np.intp)
+            if missing.any():
+                scores[missing] = 0.0
+            return scores.astype(np.intp)
         return np.where(missing, 0, np.searchsorted(np.array(self.thresholds), scores, side="left"))
 
     def first_above(self, thresholds: tuple[float, ...]) -> Array:

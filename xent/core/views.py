@@ -77,23 +77,28 @@ def as_categorical(batch: Batch, from_logits: bool) -> Batch:
     """
     if not from_logits:
         batch.derive(check_probabilities)
-    y_true, y_pred = _over_classes(batch, from_logits)
-    if y_true.shape == y_pred.shape:
-        y_true = _index_if_one_hot(y_true)
-    return batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
+    seen = batch.derive(_over_classes, from_logits)
+    y_true = _index_if_one_hot(seen.y_true) if seen.y_true.shape == seen.y_pred.shape else seen.y_true
+    return seen if y_true is seen.y_true else seen.replaced(y_true, seen.y_pred)
 
 
-def _over_classes(batch: Batch, from_logits: bool) -> tuple[Array, Array]:
+def _over_classes(batch: Batch, from_logits: bool) -> Batch:
     y_true, y_pred = batch.y_true, batch.y_pred
     if y_pred.ndim == 1 or y_pred.shape[-1] == 1:
-        score = as_matrix(y_pred)[:, 0] if y_pred.ndim <= 2 else y_pred[..., 0]
-        score = score.astype(np.float64)
-        y_pred = np.stack([np.zeros_like(score) if from_logits else 1.0 - score, score], axis=-1)
+        y_pred = _both_classes(as_matrix(y_pred)[:, 0] if y_pred.ndim <= 2 else y_pred[..., 0], from_logits)
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
         y_true = y_true[..., 0]
     if y_true.shape not in (y_pred.shape, y_pred.shape[:-1]):
         raise DataError(f"labels and predictions do not fit: {_many(y_true)} labels for {_many(y_pred)} classes")
-    return y_true, y_pred
+    return batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
+
+
+def _both_classes(score: Array, from_logits: bool) -> Array:
+    """The scores of class 0 and class 1, shape (..., 2), from those of class 1. Each class lies in one piece, as columns of a file do."""
+    columns = np.empty((2, *score.shape))
+    columns[1] = score
+    columns[0] = 0.0 if from_logits else 1.0 - columns[1]
+    return np.moveaxis(columns, 0, -1)
 
 
 def as_classwise(batch: Batch, from_logits: bool) -> Batch:
@@ -108,8 +113,7 @@ def as_classwise(batch: Batch, from_logits: bool) -> Batch:
     """
     if not from_logits:
         batch.derive(check_probabilities)
-    y_true, y_pred = _over_classes(batch, from_logits)
-    return batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
+    return batch.derive(_over_classes, from_logits)
 
 
 def as_events(batch: Batch, from_logits: bool) -> Batch:
@@ -133,7 +137,7 @@ def as_rankings(batch: Batch, from_logits: bool) -> Batch:
     """
     if not _is_one_of_many(batch):
         return _single_events(batch, from_logits)
-    seen = batch.replaced(*_over_classes(batch, from_logits))
+    seen = batch.derive(_over_classes, from_logits)
     return seen.replaced(seen.y_true, seen.derive(softmax)) if from_logits else seen
 
 
@@ -158,8 +162,7 @@ def as_decisions(batch: Batch, from_logits: bool) -> Batch:
             return batch.replaced(y_true, numbers)
         if not from_logits:
             batch.derive(check_probabilities)
-    y_true, y_pred = _over_classes(batch, from_logits)
-    return batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
+    return batch.derive(_over_classes, from_logits)
 
 
 def as_classes(batch: Batch, from_logits: bool) -> Batch:

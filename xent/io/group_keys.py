@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ def group_keys(column: Column) -> npt.NDArray[np.int64]:
         raise TypeError(f"holds {array.type}, neither numbers nor text")
     encoded: Any = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     values = encoded.dictionary.to_pylist()
-    gone = np.array([value is None or value == "" or value != value for value in values] or [True])
+    gone = np.array([value is None or value == "" or (isinstance(value, float) and math.isnan(value)) for value in values] or [True])
     valid = valid_rows(encoded)
     codes = np.where(valid, np.nan_to_num(values_of(encoded.indices)), 0).astype(np.intp)
     missing = ~valid | gone[codes]

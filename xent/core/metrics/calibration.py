@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xent.core import derived
-from xent.core.arrays import require_same_shape, sum_classes, take_class
+from xent.core.arrays import put_class, require_same_shape, sum_classes, take_class
 from xent.core.batch import Batch
 from xent.core.cells import cells_of, ratio
 from xent.core.decisions import known_class, predicted_class
@@ -24,7 +24,12 @@ __all__ = ["BrierScore", "ExpectedCalibrationError"]
 
 def squared_distance(batch: Batch, *, half: bool | None) -> Array:
     """Σ (y - p)² of every row; half of it where `half`, or where it is None and there are two classes."""
-    distance = sum_classes((batch.derive(derived.one_hot_or_dense) - batch.derive(derived.predictions)) ** 2)
+    if batch.derive(derived.has_index_labels):
+        squares = np.square(batch.derive(derived.predictions))
+        put_class(squares, batch.derive(derived.true_class), np.square(1.0 - batch.derive(derived.true_score)))
+    else:
+        squares = np.square(batch.derive(derived.labels) - batch.derive(derived.predictions))
+    distance = sum_classes(squares)
     return distance * 0.5 if half or (half is None and batch.y_pred.shape[-1] < 3) else distance
 
 
@@ -78,13 +83,31 @@ class BrierScore(MeanMetric):
 
 
 def calibration_cells(batch: Batch, *, bins: int) -> CellCounts:
-    """For every bin of confidence three cells: the weight, the confidence, and what of it was right."""
+    """For every bin of confidence four cells: the weight of what is not right, and of what is; the confidence; what is right in part."""
     confidence, right = batch.derive(_confidence)
-    # Compared with the ends, not multiplied: 0.2 * 15 is a little more than 3.
-    place = np.searchsorted(np.arange(1, bins) / bins, confidence, side="left")
-    cell = 3 * place
-    sums = cells_of(batch, cell, 3 * bins) + cells_of(batch, cell + 1, 3 * bins, confidence)
-    return CellCounts(sums + cells_of(batch, cell + 2, 3 * bins, right))
+    cell = 4 * bins_of(confidence, bins)
+    confident = cells_of(batch, cell + 2, 4 * bins, confidence)
+    hit = right == 1.0
+    sums = confident + cells_of(batch, cell + hit, 4 * bins)
+    in_part = (right != 0.0) & ~hit
+    return CellCounts(sums + cells_of(batch, cell + 3, 4 * bins, right, in_part) if in_part.any() else sums)
+
+
+def bins_of(values: Array, bins: int) -> Array:
+    """Which of the bins (k / bins, (k + 1) / bins] every value lies in, the first and the last without end; NaN lies in the last.
+
+    >>> bins_of(np.array([0.0, 0.2, 0.21, 1.0]), 5).tolist()
+    [0, 0, 1, 4]
+    """
+    ends = np.arange(bins + 1) / bins
+    ends[0], ends[-1] = -np.inf, np.inf
+    product = np.multiply(values, bins, dtype=np.float64)
+    np.fmin(product, bins, out=product)
+    place = np.fmax(product, 0.0, out=product).astype(np.intp)
+    # Rounding may have lifted the product to the next whole number: 0.2 * 15 is a little more than 3. It never lowers it below one,
+    # so only the lower end needs to be looked at.
+    place -= ~(values > ends.take(place))
+    return place
 
 
 def _confidence(batch: Batch) -> tuple[Array, Array]:
@@ -150,7 +173,8 @@ class ExpectedCalibrationError(Metric):
         return state.measured(self._error)
 
     def _error(self, cells: Array) -> Array:
-        weight, confidence, right = np.moveaxis(cells.reshape(len(cells), -1, 3), 2, 0)
+        wrong, right, confidence, in_part = np.moveaxis(cells.reshape(len(cells), -1, 4), 2, 0)
+        weight, right = wrong + right, right + in_part
         # The distance is taken of exact sums, for it is the small difference of two numbers that are close.
         distance = np.abs(ratio(right - confidence, weight))
         whole = weight.sum(axis=1, keepdims=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from xent.core import derived
 from xent.core.arrays import require_same_shape
 from xent.core.batch import Batch
-from xent.core.cells import cells_of, to_float
+from xent.core.cells import Cells, cells_of, to_float
 from xent.core.errors import DataError, UsageError
 from xent.core.lazy import np
 from xent.core.metric import LiftBy, Metric
@@ -24,22 +24,57 @@ _AVERAGES = (None, "micro", "macro", "weighted")
 _LEAST = 1e-9
 """A score no farther from 0 is not predicted, even where it is the largest of its row: a row of zeros predicts nothing."""
 
+_FEW = 4
+"""Up to so many classes rows are counted by all of their labels and predictions together."""
+
 
 def class_counts(batch: Batch, *, threshold: float | None) -> CellCounts:
     """Labels against predictions for every class: cells (class, label, prediction). Soft labels are a part of each label."""
-    scores, labels = batch.derive(derived.predictions), batch.derive(derived.one_hot_or_dense)
-    if threshold is None:
-        largest = np.maximum.reduce(scores, axis=-1, keepdims=True)
-        predicted = (scores >= largest) & (np.abs(scores) > _LEAST)
-    else:
-        predicted = scores > threshold
-    classes = scores.shape[-1]
+    predicted = _predicted(batch.derive(derived.predictions), threshold)
+    classes = predicted.shape[-1]
+    if classes <= _FEW and predicted.ndim == 2 and batch.derive(has_hard_labels):
+        return CellCounts(_outcomes(batch, predicted).moved(_cells_of_outcomes(classes), 4 * classes))
+    labels = batch.derive(derived.one_hot_or_dense)
     cell = np.arange(classes) * 4 + predicted
     if ((labels == 0.0) | (labels == 1.0)).all():
         return CellCounts(cells_of(batch, cell + 2 * (labels == 1.0), 4 * classes))
     # Only what a label has a part in gets into a cell, so that the cells do not depend on how the rows came in blocks.
     positive = cells_of(batch, cell + 2, 4 * classes, labels, labels != 0.0)
     return CellCounts(positive + cells_of(batch, cell, 4 * classes, 1.0 - labels, labels != 1.0))
+
+
+def _predicted(scores: Array, threshold: float | None) -> Array:
+    """Which classes are predicted."""
+    if threshold is not None:
+        return np.asarray(scores > threshold)
+    largest = np.maximum.reduce(scores, axis=-1, keepdims=True)
+    return np.asarray((scores >= largest) & (np.abs(scores) > _LEAST))
+
+
+def has_hard_labels(batch: Batch) -> bool:
+    """Whether every label is the number of a class, or 0 or 1 for each."""
+    if batch.derive(derived.has_index_labels):
+        return batch.y_true.dtype.kind != "f" or not np.isnan(batch.y_true).any()
+    return bool(((batch.y_true == 0) | (batch.y_true == 1)).all())
+
+
+def _outcomes(batch: Batch, predicted: Array) -> Cells:
+    """Rows by what they say of all classes: two bits for each class, the label and the prediction. One count a row, not one a class."""
+    index = batch.derive(derived.true_class) if batch.derive(derived.has_index_labels) else None
+    outcome = np.zeros(len(predicted), dtype=np.intp)
+    for number in range(predicted.shape[1]):
+        label = batch.y_true[:, number] == 1 if index is None else index == number
+        outcome <<= 1
+        outcome |= label
+        outcome <<= 1
+        outcome |= predicted[:, number]
+    return cells_of(batch, outcome, 4 ** predicted.shape[1])
+
+
+def _cells_of_outcomes(classes: int) -> Array:
+    """The cells (class, label, prediction) of every outcome, shape (outcomes, classes)."""
+    outcomes, numbers = np.arange(4**classes)[:, None], np.arange(classes)
+    return np.asarray(numbers * 4 + (outcomes >> (2 * (classes - 1 - numbers)) & 3))
 
 
 class _FScore(Metric):
