@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from xent.core.errors import DataError
 from xent.core.table import row_of
 from xent.io.dataset import open_dataset
 from xent.io.evaluation import evaluate
@@ -200,3 +201,17 @@ def test_nan_policies(tmp_path, arrays):
         assert (result.data.rows, result.data.rows_dropped) == (58, 2)
         assert result.metrics[0].value == pytest.approx(expected((y_true[kept], y_pred[kept], weight[kept]), False), rel=1e-14)
     assert math.isnan(evaluated(tmp_path / "a.npz", nan="propagate").metrics[0].value)
+
+
+def test_classes_on_another_axis(tmp_path):
+    rng = np.random.default_rng(5)
+    y_pred = rng.dirichlet(np.ones(3), (8, 5))
+    y_true = rng.integers(0, 3, (8, 5))
+    np.save(tmp_path / "p.npy", np.moveaxis(y_pred, -1, 1))
+    np.save(tmp_path / "y.npy", y_true)
+    values = -np.log(np.take_along_axis(y_pred / y_pred.sum(-1, keepdims=True), y_true[..., None], -1))
+    for axis, chunk_rows in ((1, None), (1, 3), (-2, None)):
+        result = evaluated(tmp_path / "p.npy", labels=str(tmp_path / "y.npy"), parameters={"axis": axis}, chunk_rows=chunk_rows)
+        assert result.metrics[0].value == pytest.approx(values.mean(), rel=1e-12)
+    with pytest.raises(DataError, match="that of the rows"):
+        evaluated(tmp_path / "p.npy", labels=str(tmp_path / "y.npy"), parameters={"axis": 0})

@@ -83,13 +83,13 @@ def take_class(values: Array, index: Array) -> Array:
     >>> take_class(np.array([[0.1, 0.9], [0.7, 0.3]]), np.array([1, 0])).tolist()
     [0.9, 0.7]
     """
-    if _has_columns(values):
+    if has_columns(values):
         return np.asarray(values.T.reshape(-1).take(_places_in_columns(values, index)))
     flat = index.reshape(-1) + np.arange(index.size, dtype=np.intp) * values.shape[-1]
     return np.asarray(np.ascontiguousarray(values).reshape(-1).take(flat).reshape(index.shape))
 
 
-def _has_columns(values: Array) -> bool:
+def has_columns(values: Array) -> bool:
     """Whether the values are a matrix of which each column lies in one piece."""
     return values.ndim == 2 and values.flags.f_contiguous and len(values) > 1
 
@@ -103,7 +103,7 @@ def _places_in_columns(values: Array, index: Array) -> Array:
 
 def put_class(values: Array, index: Array, new: Array) -> None:
     """Sets `values[..., index]` to `new` for every row, in place."""
-    if _has_columns(values):
+    if has_columns(values):
         values.T.reshape(-1)[_places_in_columns(values, index)] = new
         return
     np.put_along_axis(values, index[..., None], new[..., None], axis=-1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xent.core.arrays import put_class, sum_classes, take_class
+from xent.core.arrays import has_columns, put_class, sum_classes, take_class
 from xent.core.conventions import convention
 from xent.core.errors import DomainError
 from xent.core.lazy import np
@@ -16,6 +16,9 @@ from xent.core.precision import as_float
 if TYPE_CHECKING:
     from xent.core.arrays import Array
     from xent.core.batch import Batch
+
+_FEW = 16
+"""Up to so many classes, comparing every label with each of them costs less than writing to the place of one."""
 
 
 def predictions(batch: Batch) -> Array:
@@ -166,6 +169,9 @@ def one_hot_or_dense(batch: Batch) -> Array:
     """Labels as distributions, shape of `y_pred`; only for what cannot be computed from the index."""
     if not batch.derive(has_index_labels):
         return batch.derive(labels)
+    index, classes = batch.derive(true_class), batch.y_pred.shape[-1]
+    if classes <= _FEW and has_columns(batch.y_pred):
+        return as_float(np.equal.outer(np.arange(classes), index)).T
     dense = np.zeros(batch.y_pred.shape, dtype=as_float(0.0).dtype)
-    put_class(dense, batch.derive(true_class), np.ones(batch.y_true.shape))
+    put_class(dense, index, np.ones(batch.y_true.shape))
     return dense

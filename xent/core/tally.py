@@ -15,7 +15,7 @@ from xent.core.lazy import np
 from xent.core.reduction import row_counts, total_weight
 from xent.core.result import HealthReport, MetricResult
 from xent.core.states import Health, State, WeightedSum
-from xent.core.views import SOFTENED, VIEWS, check_weights
+from xent.core.views import SOFTENED, VIEWS, check_weights, with_classes_last
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
@@ -40,10 +40,13 @@ class _Need(NamedTuple):
     inputs: str
     from_logits: bool
     softened: bool
+    axis: int
     lift: Lift
 
     def view(self, block: Batch) -> Batch:
         """The rows as the metric sees them."""
+        if self.axis != -1:
+            block = block.derive(with_classes_last, self.axis)
         seen = block.derive(VIEWS[self.inputs], self.from_logits or self.softened)
         if self.softened and self.inputs in SOFTENED:
             return seen.derive(SOFTENED[self.inputs], True)
@@ -135,7 +138,9 @@ class Tally:
 
     def _need(self, metric: Metric, lift: Lift) -> _Need:
         knows_logits = "from_logits" in metric.row.parameters
-        return _Need(metric.row.inputs, knows_logits and metric.from_logits, self.from_logits and not knows_logits, lift)
+        # Metrics over classes expect them last; others make of an axis what they will.
+        axis = metric.parameters().get("axis", -1) if metric.row.inputs == "categorical" else -1
+        return _Need(metric.row.inputs, knows_logits and metric.from_logits, self.from_logits and not knows_logits, axis, lift)
 
     def _without_missing(self, block: Batch) -> Batch:
         if self.nan == "propagate" or not _has_missing(block):

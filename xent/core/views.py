@@ -10,7 +10,7 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from xent.core.arrays import align, as_matrix
+from xent.core.arrays import align, classes_last, as_matrix
 from xent.core.decisions import known_class, predicted_class
 from xent.core.derived import extremes, has_index_labels, sigmoid, softmax, weight_extremes
 from xent.core.errors import DataError, DomainError, NotProbabilityError
@@ -61,6 +61,23 @@ def _single_events(batch: Batch, from_logits: bool) -> Batch:
         )
     _check_range(y_true, 0.0, 1.0, "label {} lies outside [0, 1], as a binary metric needs it")
     return batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
+
+
+def with_classes_last(batch: Batch, axis: int) -> Batch:
+    """The rows with the axis of the classes moved to the end; the first axis is that of the rows and cannot be it.
+
+    Raises
+    ------
+    DataError
+        There is no such axis.
+    """
+    y_true, y_pred = batch.y_true, batch.y_pred
+    if axis in (0, -y_pred.ndim):
+        raise DataError(f"axis {axis} is that of the rows, and cannot be that of the classes")
+    moved = classes_last(y_pred, axis)
+    if moved is y_pred:
+        return batch
+    return batch.replaced(classes_last(y_true, axis) if y_true.ndim == y_pred.ndim else y_true, moved)
 
 
 def as_categorical(batch: Batch, from_logits: bool) -> Batch:

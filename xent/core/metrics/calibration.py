@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xent.core import derived
-from xent.core.arrays import put_class, require_same_shape, sum_classes, take_class
+from xent.core.arrays import require_same_shape, sum_classes, take_class
 from xent.core.batch import Batch
 from xent.core.cells import cells_of, ratio
 from xent.core.decisions import known_class, predicted_class
@@ -24,12 +24,8 @@ __all__ = ["BrierScore", "ExpectedCalibrationError"]
 
 def squared_distance(batch: Batch, *, half: bool | None) -> Array:
     """Σ (y - p)² of every row; half of it where `half`, or where it is None and there are two classes."""
-    if batch.derive(derived.has_index_labels):
-        squares = np.square(batch.derive(derived.predictions))
-        put_class(squares, batch.derive(derived.true_class), np.square(1.0 - batch.derive(derived.true_score)))
-    else:
-        squares = np.square(batch.derive(derived.labels) - batch.derive(derived.predictions))
-    distance = sum_classes(squares)
+    gaps = batch.derive(derived.one_hot_or_dense) - batch.derive(derived.predictions)
+    distance = sum_classes(np.square(gaps, out=gaps))
     return distance * 0.5 if half or (half is None and batch.y_pred.shape[-1] < 3) else distance
 
 

@@ -32,7 +32,8 @@ def class_counts(batch: Batch, *, threshold: float | None) -> CellCounts:
     """Labels against predictions for every class: cells (class, label, prediction). Soft labels are a part of each label."""
     predicted = _predicted(batch.derive(derived.predictions), threshold)
     classes = predicted.shape[-1]
-    if classes <= _FEW and predicted.ndim == 2 and batch.derive(has_hard_labels):
+    by_row = batch.sample_weight is None or batch.sample_weight.ndim < 2
+    if classes <= _FEW and predicted.ndim == 2 and by_row and batch.derive(has_hard_labels):
         return CellCounts(_outcomes(batch, predicted).moved(_cells_of_outcomes(classes), 4 * classes))
     labels = batch.derive(derived.one_hot_or_dense)
     cell = np.arange(classes) * 4 + predicted
