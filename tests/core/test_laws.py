@@ -70,12 +70,9 @@ KINDS = {
     "rankings": ["events", "classes"],
     "values": ["numbers"],
     "queries": ["queries"],
+    "intervals": ["intervals"],
 }
 """The kinds of rows that `rows_for` makes, by the `inputs` of a metric; the first is one that it must take."""
-
-OTHER_KINDS = {"interval_coverage": ["intervals"]}
-"""The kinds of rows for metrics that their `inputs` say too little of."""
-
 
 def required(row):
     names = [name for name, default in row.parameters.items() if default is inspect.Parameter.empty]
@@ -106,7 +103,7 @@ class Case:
 
 
 def kinds(row):
-    return OTHER_KINDS.get(row.name) or KINDS[row.inputs]
+    return KINDS[row.inputs]
 
 
 def defaults():

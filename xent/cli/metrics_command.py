@@ -18,6 +18,7 @@ BETTER = {"lower": "lower is better", "higher": "higher is better", "none": "nei
 _ONE = "xent eval preds.csv --label label --pred score -m {spec}"
 _MANY = "xent eval preds.parquet --label label --pred 'p_*' -m {spec}"
 _NUMBERS = "xent eval preds.csv --label y_true --pred y_pred -m {spec}"
+_INTERVALS = "xent eval preds.csv --label y_true --pred low,high -m {spec}"
 _QUERIES = "xent eval ranked.csv --label relevance --pred score --group query -m {spec}"
 
 INPUTS = {
@@ -30,6 +31,7 @@ INPUTS = {
     "classes": ("labels and predictions that are classes themselves", _NUMBERS),
     "values": ("plain numbers, as many labels as predictions", _NUMBERS),
     "queries": ("relevances and scores of documents: one a row, grouped by a column, or all of a query side by side", _QUERIES),
+    "intervals": ("plain numbers, and two predictions for each: the low and the high end of an interval", _INTERVALS),
 }
 """What stands in the columns, in words, and a command, by the way in which a metric looks at a file."""
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from xent.core import derived
-from xent.core.arrays import require_same_shape, take_class
+from xent.core.arrays import as_matrix, require_same_shape, take_class
 from xent.core.batch import Batch
 from xent.core.cells import Cells, Run, cells_of
 from xent.core.errors import DataError, DomainError, UsageError
@@ -108,7 +108,7 @@ def crosstab(batch: Batch) -> Crosstab:
         true, predicted = batch.derive(known_class), batch.derive(predicted_class)
         width = batch.y_pred.shape[-1]
     # Numbered within these rows the cells are few, and a table with a place for each counts them fastest.
-    cells = cells_of(batch, true * width + predicted, width * width)
+    cells = cells_of(batch, true * width + predicted, width * width, _known(batch))
     run = cells.compact()
     group, pair = np.divmod(run.codes, max(1, width * width))
     codes = group * _CLASSES**2 + pair // max(1, width) * _CLASSES + pair % max(1, width)
@@ -116,7 +116,20 @@ def crosstab(batch: Batch) -> Crosstab:
     return Crosstab(Cells(_CLASSES**2, cells.groups, runs), np.full(cells.groups, width, dtype=np.int64))
 
 
+def _known(batch: Batch) -> Array | None:
+    """Shares of the weights that make those of rows NaN that lack a label or a prediction; None where no row does."""
+    # NaN shows in the extremes, which are known already.
+    labelled = batch.y_true.dtype.kind != "f" or not np.isnan(batch.y_true).any()
+    if labelled and not math.isnan(batch.derive(derived.extremes)[0]):
+        return None
+    lost = np.isnan(as_matrix(batch.y_true)).any(axis=1) | np.isnan(as_matrix(batch.y_pred)).any(axis=1)
+    return np.where(lost, np.nan, 1.0)
+
+
 def _class_numbers(values: Array, role: str) -> Array:
+    if values.dtype.kind == "f":
+        # A row without a class makes the value NaN, whatever it is counted as.
+        values = np.where(np.isnan(values), 0.0, values)
     with np.errstate(invalid="ignore"):
         numbers = values.astype(np.int64)
     bad = (numbers != values) | (numbers < 0) | (numbers >= _CLASSES)

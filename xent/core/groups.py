@@ -32,7 +32,9 @@ class Groups:
     def largest(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The largest of `values`, shape (n,), in each group; 0 for an empty group."""
         result = np.zeros(self.count)
-        np.maximum.at(result, self.codes, values)
+        # Where NaN is the largest, that is no reason for a warning.
+        with np.errstate(invalid="ignore"):
+            np.maximum.at(result, self.codes, values)
         return result
 
     def at(self, rows: slice | npt.NDArray[Any]) -> Groups:

@@ -39,6 +39,7 @@ KINDS = {
     "rankings": ("events", "classes"),
     "values": ("counts", "numbers", "intervals"),
     "queries": ("queries",),
+    "intervals": ("intervals",),
 }
 """The kinds of rows that `rows_of_kind` makes, by the `inputs` of a metric. It need not take all of them."""
 

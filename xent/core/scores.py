@@ -7,7 +7,7 @@ are as many new ones as old ones, which makes the work of sorting a small multip
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _GATHERED = 1 << 20
 """Rows that are gathered before they are sorted for the first time."""
+
+_SIGN, _ALL = 1 << 31, (1 << 32) - 1
+"""The sign bit of a float32, and all of its bits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,14 +40,23 @@ class Table:
             scores = np.sort(scores)
             starts = np.flatnonzero(_new(scores))
             return cls(scores[starts], None, _small(np.diff(starts, append=len(scores))))
-        return _sorted(scores, weights, np.ones(len(scores), dtype=np.uint8))
+        if scores.dtype == weights.dtype == np.float32:
+            keys = np.sort(_ordered_bits(scores).astype(np.uint64) << np.uint64(32) | _ordered_bits(weights))
+            starts = np.flatnonzero(_new(keys))
+            counts = np.diff(starts, append=len(keys))
+            keys = keys[starts]
+            high, low = (keys >> np.uint64(32)).astype(np.uint32), keys.astype(np.uint32)
+            return cls(_from_ordered_bits(high), _from_ordered_bits(low), _small(counts))
+        return _sorted(scores, weights, np.ones(len(scores), dtype=np.uint8), scores.argsort())
 
     def merge(self, other: Table) -> Table:
         """The table of the rows of both."""
         weights = None
         if self.weights is not None or other.weights is not None:
             weights = np.concatenate([table.each_weight() for table in (self, other)])
-        return _sorted(np.concatenate([self.scores, other.scores]), weights, np.concatenate([self.counts, other.counts]))
+        scores, counts = (np.concatenate(pair) for pair in ((self.scores, other.scores), (self.counts, other.counts)))
+        # Two ascending runs after each other are what a stable sort merges fastest.
+        return _sorted(scores, weights, counts, scores.argsort(kind="stable"))
 
     def each_weight(self) -> Array:
         """The weight of one row of each entry."""
@@ -65,9 +77,19 @@ def _new(*columns: Array) -> Array:
     return new
 
 
-def _sorted(scores: Array, weights: Array | None, counts: Array) -> Table:
-    # Two ascending runs after each other are what a stable sort merges fastest.
-    order = scores.argsort(kind="stable")
+def _ordered_bits(values: Array) -> Array:
+    """The bits of float32s that are not NaN as integers of the same order, so that NumPy can sort pairs of them as one number."""
+    bits = values.view(np.uint32)
+    return np.asarray(bits ^ np.where(bits >= _SIGN, np.uint32(_ALL), np.uint32(_SIGN)))
+
+
+def _from_ordered_bits(bits: Array) -> Array:
+    """The float32s that `_ordered_bits` was given."""
+    return np.asarray((bits ^ np.where(bits >= _SIGN, np.uint32(_SIGN), np.uint32(_ALL))).view(np.float32))
+
+
+def _sorted(scores: Array, weights: Array | None, counts: Array, order: Array) -> Table:
+    """The table of entries, given an order in which their scores ascend."""
     scores, counts = scores[order], counts[order]
     if weights is None:
         new = _new(scores)
@@ -100,6 +122,17 @@ class Gathered:
     cells: Array
     scores: Array
     weights: Array | None
+
+
+def _rows_by_cell(cells: Array) -> Iterator[tuple[int, Array]]:
+    """Every cell that occurs, with the numbers of its rows."""
+    sizes = np.bincount(cells)
+    if len(sizes) <= 2:
+        yield from ((cell, np.flatnonzero(cells == cell)) for cell in np.flatnonzero(sizes).tolist())
+        return
+    order = cells.argsort(kind="stable")
+    ends = np.cumsum(sizes)
+    yield from ((cell, order[ends[cell] - sizes[cell] : ends[cell]]) for cell in np.flatnonzero(sizes).tolist())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,16 +188,10 @@ class ScoreTables(State):
         weights = None
         if any(rows.weights is not None for rows in self.gathered):
             weights = np.concatenate([np.ones(len(rows.cells)) if rows.weights is None else rows.weights for rows in self.gathered])
-        order = cells.argsort(kind="stable")
-        ends = np.cumsum(np.bincount(cells, minlength=self.size * self.groups))
         tables = dict(self.tables)
-        start = 0
-        for cell, end in enumerate(ends.tolist()):
-            if end > start:
-                rows = order[start:end]
-                table = Table.of(scores[rows], None if weights is None else weights[rows])
-                tables[cell] = tables[cell].merge(table) if cell in tables else table
-                start = end
+        for cell, rows in _rows_by_cell(cells):
+            table = Table.of(scores[rows], None if weights is None else weights[rows])
+            tables[cell] = tables[cell].merge(table) if cell in tables else table
         return ScoreTables(self.size, self.groups, dict(sorted(tables.items())), (), self.missing)
 
     def take(self, group: int) -> ScoreTables:

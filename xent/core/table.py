@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 _M = TypeVar("_M", bound="type[Metric]")
 
 Direction = Literal["lower", "higher", "none"]
-Inputs = Literal["binary", "categorical", "values", "events", "rankings", "classwise", "decisions", "classes", "queries"]
+Inputs = Literal["binary", "categorical", "values", "events", "rankings", "classwise", "decisions", "classes", "queries", "intervals"]
 """How a metric looks at a file: as probabilities of single events, as probabilities over classes, as plain numbers; as events, where each
 of several classes is one; as scores of which only the order matters; as classes one by one; as scores that decide for a class; as
-numbers of classes; or as the documents of queries."""
+numbers of classes; as the documents of queries; or as numbers with an interval for each."""
 
 Task = Literal["binary", "multiclass", "regression"]
 

@@ -62,7 +62,7 @@ class Tally:
     metrics : the metrics, in the order in which results are wanted
     groups : the number of slices
     nan : rows with a missing label, prediction or weight are dropped ("skip"), dropped and remembered as a fault that `missing` tells
-        ("error"), or counted like all others ("propagate")
+        ("error"), or make every value of their slice NaN ("propagate")
     classes : the names that index labels stand for, if they have names
     from_logits : whether the predictions are logits; metrics without a parameter of that name then see the probabilities they stand for
 
@@ -117,10 +117,15 @@ class Tally:
         if not len(block):
             return
         block.derive(check_weights)
-        for need in self._needs:
-            state = need.lift(need.view(block))
-            seen = self.states.get(need)
-            self.states[need] = state if seen is None else seen.merge(state)
+        marked = _marked(block) if self.nan == "propagate" and _has_missing(block) else block
+        try:
+            for need in self._needs:
+                state = need.lift(need.view(marked))
+                seen = self.states.get(need)
+                self.states[need] = state if seen is None else seen.merge(state)
+        finally:
+            if marked is not block:
+                marked.forget()
         self.counts = self.counts + block.derive(row_counts)
         self.weights = self.weights + (
             ExactSum.of_integers(block.derive(row_counts)) if block.sample_weight is None else block.derive(total_weight)
@@ -234,6 +239,15 @@ def _has_missing(block: Batch) -> bool:
     if math.isnan(block.derive(extremes)[0]) or math.isnan(block.derive(weight_extremes)[0]):
         return True
     return block.y_true.dtype.kind == "f" and bool(np.isnan(block.y_true).any())
+
+
+def _marked(block: Batch) -> Batch:
+    """The block with the weight NaN in rows that lack a value: a count or a threshold would take a missing score for a low one."""
+    weight = np.ones(len(block)) if block.sample_weight is None else block.sample_weight.astype(np.float64)
+    weight[_missing_rows(block)] = np.nan
+    marked = block.replaced(block.y_true, block.y_pred)
+    marked.sample_weight = weight
+    return marked
 
 
 def _missing_rows(block: Batch) -> Array:

@@ -10,7 +10,7 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from xent.core.arrays import align, classes_last, as_matrix
+from xent.core.arrays import align, as_matrix, classes_last
 from xent.core.decisions import known_class, predicted_class
 from xent.core.derived import extremes, has_index_labels, sigmoid, softmax, weight_extremes
 from xent.core.errors import DataError, DomainError, NotProbabilityError
@@ -241,6 +241,25 @@ def as_queries(batch: Batch, from_logits: bool) -> Batch:
     return seen if y_pred.ndim == (1 if single else 2) else seen.replaced(y_true[:, 0], y_pred[:, 0])
 
 
+def as_intervals(batch: Batch, from_logits: bool) -> Batch:
+    """Plain numbers, (n,), and the low and the high end of an interval for each, (n, 2).
+
+    Raises
+    ------
+    DataError
+        There is not one label with two predictions in a row.
+    """
+    y_true, y_pred = batch.y_true, batch.y_pred
+    if y_true.ndim == 2 and y_true.shape[1] == 1:
+        y_true = y_true[:, 0]
+    if y_true.ndim != 1 or y_pred.shape[1:] != (2,):
+        raise DataError(
+            "an interval is two predictions, the low and the high end, for one label; "
+            f"there are {_many(y_pred)} predictions and {_many(y_true)} labels a row"
+        )
+    return batch if y_true is batch.y_true else batch.replaced(y_true, y_pred)
+
+
 def as_probabilities(batch: Batch, from_logits: bool) -> Batch:
     """Logits of single events as probabilities, for a metric that has no `from_logits` of its own."""
     if not from_logits:
@@ -270,6 +289,7 @@ VIEWS: dict[str, Callable[[Batch, bool], Batch]] = {
     "decisions": as_decisions,
     "classes": as_classes,
     "queries": as_queries,
+    "intervals": as_intervals,
 }
 """How a metric sees the rows, by the `inputs` of its row in the table."""
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from xent.core.errors import DomainError
-from xent.io.arrow_values import valid_rows, values_of
+from xent.io.columns import is_arrow, numbers_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    import pyarrow as pa
 
     from xent.io.tables import Column
 
@@ -49,21 +49,23 @@ class LabelDecoder:
         DomainError
             A label is no class and no number.
         """
-        if isinstance(column, pa.Array) and _is_text(column.type):
+        if is_arrow(column) and is_text(column.type):
             return self._decode_texts(column)
-        values = values_of(column)
+        values = numbers_of(column)
         if self._numbers is None or values.ndim > 1 or values.dtype.kind == "b":
             return values.view(np.uint8) if values.dtype.kind == "b" else values
         return self._decode_numbers(values, self._numbers)
 
     def _decode_texts(self, column: pa.Array[Any]) -> npt.NDArray[Any]:
-        encoded: Any = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        from xent.io.arrow_values import valid_rows
+
+        encoded: Any = column if hasattr(column, "dictionary") else column.dictionary_encode()
         if not len(encoded.dictionary):
             return np.full(len(column), np.nan)
         texts = encoded.dictionary.to_pylist()
         meanings = [np.nan if text is None or text == "" else self._meaning(text) for text in texts]
         valid = valid_rows(encoded)
-        codes = np.where(valid, np.nan_to_num(values_of(encoded.indices)), 0).astype(np.intp)
+        codes = np.where(valid, np.nan_to_num(numbers_of(encoded.indices)), 0).astype(np.intp)
         unknown = np.array([meaning is None for meaning in meanings])
         if unknown.any():
             bad = unknown[codes] & valid
@@ -106,10 +108,11 @@ class LabelDecoder:
         return f"; the classes are {names}" + (f" .. {self.classes[-1]}" if len(self.classes) > 8 else "")
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this Arrow type holds text."""
+    from xent.io.arrow_values import field_of
+
+    return field_of("", kind).kind == "text"
 
 
 def _other_numbers(classes: Sequence[str] | None) -> npt.NDArray[np.float64] | None:

@@ -12,8 +12,8 @@ import numpy as np
 
 from xent.core.batch import Batch, Stack
 from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageError
-from xent.io.arrow_values import arrow_of, values_of
 from xent.io.class_labels import LabelDecoder
+from xent.io.columns import numbers_of, rows_where
 from xent.io.pairing import LabelsByKey, LabelsByRow, decoded
 from xent.io.partitions import with_partition
 from xent.io.places import Place
@@ -191,7 +191,7 @@ class Dataset:
         if self._where is not None:
             mask = self._where(columns)
             row_numbers = np.flatnonzero(mask)
-            columns = {column: _filtered(values, mask) for column, values in columns.items()}
+            columns = {column: rows_where(values, mask) for column, values in columns.items()}
             y_true = y_true[mask]
         preds = [_numbers(name, chunk, column, columns[column]) for column in self.roles.pred]
         if len(preds) > 1 and any(values.ndim > 1 for values in preds):
@@ -273,7 +273,7 @@ def _require_columns(table: Table, columns: Sequence[str], where: Where | None) 
 
 def _numbers(name: str, chunk: Chunk, column: str, values: Column) -> npt.NDArray[Any]:
     try:
-        found = values_of(values)
+        found = numbers_of(values)
     except DomainError as error:
         raise DataError(f"{name}: column {column!r}, row {chunk.first + error.row + 1}: {error}") from error
     except TypeError as error:
@@ -281,9 +281,7 @@ def _numbers(name: str, chunk: Chunk, column: str, values: Column) -> npt.NDArra
     return found.view(np.uint8) if found.dtype.kind == "b" else found
 
 
-def _keys(
-    name: str, chunk: Chunk, column: str, values: Column, row_numbers: npt.NDArray[np.intp] | None
-) -> npt.NDArray[np.int64]:
+def _keys(name: str, chunk: Chunk, column: str, values: Column, row_numbers: npt.NDArray[np.intp] | None) -> npt.NDArray[np.int64]:
     # Hashing is imported by runs that need it.
     from xent.io.group_keys import group_keys
 
@@ -294,10 +292,6 @@ def _keys(
         raise DataError(f"{name}: column {column!r}, row {chunk.first + row + 1}: {error}") from error
     except TypeError as error:
         raise DataError(f"{name}: column {column!r} {error}") from error
-
-
-def _filtered(values: Column, mask: npt.NDArray[np.bool_]) -> Column:
-    return values[mask] if isinstance(values, np.ndarray) else values.filter(arrow_of(mask))
 
 
 def _within(values: npt.NDArray[Any], allowed: set[float]) -> bool:

@@ -36,7 +36,7 @@ def evaluate(
     ----------
     dataset : the opened sources
     metrics : what to measure, in the order of the results
-    nan : what to do with rows that lack a value: refuse them ("error"), leave them out ("skip") or count them ("propagate")
+    nan : what to do with rows that lack a value: refuse them ("error"), leave them out ("skip") or let them make values NaN ("propagate")
     from_logits : whether the predictions are logits
     progress : called with a number of rows after each chunk, from any thread
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xent.core.errors import DataError, DomainError
-from xent.io.arrow_values import values_of
+from xent.io.columns import is_arrow, numbers_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -102,13 +102,11 @@ def _chunks(table: Table, columns: Sequence[str], chunk_rows: int | None) -> Ite
 
 def keys_of(column: Column) -> npt.NDArray[Any]:
     """Keys as texts or numbers; whole numbers are the same key whatever type they are stored as."""
-    if isinstance(column, np.ndarray):
-        values = column
-    else:
-        try:
-            values = values_of(column)
-        except TypeError:
-            return np.array(column.to_pylist(), dtype=object)
+    try:
+        values = numbers_of(column)
+    except TypeError:
+        assert is_arrow(column)
+        return np.array(column.to_pylist(), dtype=object)
     if values.dtype.kind == "f" and not np.isnan(values).any() and (values == np.floor(values)).all():
         return values.astype(np.int64)
     return values

@@ -6,8 +6,6 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from xent.io.sources import partition_of
 from xent.io.tables import Chunk, Field, Part, Table
 
@@ -34,6 +32,8 @@ class PartitionedTable(Table):
         self._table.declare(texts=texts, numbers=numbers)
 
     def _read(self, part: Part, names: list[str]) -> Iterator[Chunk]:
+        import pyarrow as pa
+
         for chunk in part():
             constants = {name: pa.repeat(self._partition[name], chunk.rows) for name in names}
             yield Chunk(chunk.first, chunk.rows, {**chunk.columns, **constants})

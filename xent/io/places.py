@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import IO, Any, Literal
 
-import pyarrow as pa
-
 from xent.core.errors import DataError, NothingEvaluated, UsageError
 from xent.io.tables import reading
 
@@ -96,6 +94,8 @@ class Place:
             raw = self._raw_head(size)
             if self.compression is None:
                 return raw[:size]
+            import pyarrow as pa
+
             stream = pa.CompressedInputStream(pa.BufferReader(raw), self.compression)
             return _read_what_there_is(stream, size)
 
@@ -107,6 +107,8 @@ class Place:
 
     def open_stream(self) -> Any:
         """The bytes from the start, decompressed, to be read once in order."""
+        import pyarrow as pa
+
         with reading(self.name):
             if self._pipe is None:
                 file = pa.OSFile(self.path, "rb")
@@ -116,6 +118,8 @@ class Place:
 
     def open_seekable(self) -> Any:
         """The bytes as a file that can be read at any place. It is not mapped: a mapped file that shrinks kills the process."""
+        import pyarrow as pa
+
         with reading(self.name):
             return pa.OSFile(self._seekable_path(), "rb")
 

@@ -43,7 +43,8 @@ def largest_error(batch: Batch) -> LargestError:
     weight = weights_of(batch, (len(sizes), sizes.shape[1]))
     if weight is not None:
         kept = np.asarray(weight != 0.0)
-        sizes, found = np.where(kept, sizes, 0.0), np.asarray(kept.any(axis=1))
+        # A weight that is missing may be any, so that nobody knows whether the error counts.
+        sizes, found = np.where(np.isnan(weight), np.nan, np.where(kept, sizes, 0.0)), np.asarray(kept.any(axis=1))
         counts = np.array([np.count_nonzero(found)]) if groups is None else groups.count_where(found)
     rows = np.maximum.reduce(sizes, axis=1, initial=0.0).astype(np.float64)
     return LargestError(np.array([np.maximum.reduce(rows, initial=0.0)]) if groups is None else groups.largest(rows), counts)
@@ -215,7 +216,7 @@ class MedianAbsoluteError(Metric):
 def _median(run: Run) -> float:
     """The median of the errors of one cell."""
     errors = run.errors.view(np.float64)
-    if not len(errors) or math.isnan(errors[-1]):
+    if not len(errors) or math.isnan(errors[-1]) or np.isnan(run.weights.view(np.float64)).any():
         return math.nan
     if (run.weights != run.weights[0]).any():
         return _weighted_median(run)

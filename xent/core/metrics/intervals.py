@@ -102,7 +102,7 @@ def covered(batch: Batch) -> Array:
     aliases=("coverage",),
     direction="none",
     range="[0, 1]",
-    inputs="decisions",  # Several predictions beside one label, whatever they are.
+    inputs="intervals",
     formula="1 where low <= y <= high, else 0",
     source="prediction interval coverage probability (PICP); Khosravi et al. (2011), doi:10.1109/TNN.2011.2162110",
 )

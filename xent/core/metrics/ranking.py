@@ -29,6 +29,10 @@ def score_tables(batch: Batch, *, by_column: bool) -> ScoreTables:
     scores = batch.y_pred if batch.y_pred.dtype.kind == "f" and batch.y_pred.dtype.itemsize >= 4 else batch.derive(derived.predictions)
     labels = batch.derive(derived.one_hot_or_dense)
     positive = labels != 0.0
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        # Nobody knows where such a row belongs, so its score is as good as missing.
+        missing = np.isnan(labels)
+        positive, scores = positive & ~missing, np.where(missing, np.nan, scores)
     _check_labels(labels, positive)
     cells = positive.astype(np.int64)
     columns = 1

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from xent.core.errors import DataError, NothingEvaluated
+from xent.io.arrow_settings import apply_settings
 from xent.io.places import Place
 from xent.io.tables import MOST_ROWS, Chunk, Field, Kind, Part, Table, reading
 
@@ -87,6 +88,7 @@ class CsvTable(Table):
         if twice:
             raise DataError(f"{self.name}: column {twice[0]!r} stands in the header more than once")
         types = {name: pa.dictionary(pa.int32(), pa.string()) if name in self._texts else pa.float64() for name in columns}
+        apply_settings()
         with self._place.open_stream() as stream:
             yield from pa_csv.open_csv(
                 stream,
