@@ -74,6 +74,7 @@ KINDS = {
 }
 """The kinds of rows that `rows_for` makes, by the `inputs` of a metric; the first is one that it must take."""
 
+
 def required(row):
     names = [name for name, default in row.parameters.items() if default is inspect.Parameter.empty]
     return {name: EXAMPLE_PARAMETERS[name] for name in names}

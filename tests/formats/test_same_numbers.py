@@ -215,3 +215,32 @@ def test_classes_on_another_axis(tmp_path):
         assert result.metrics[0].value == pytest.approx(values.mean(), rel=1e-12)
     with pytest.raises(DataError, match="that of the rows"):
         evaluated(tmp_path / "p.npy", labels=str(tmp_path / "y.npy"), parameters={"axis": 0})
+
+
+@pytest.mark.parametrize(
+    ("where", "groups"),
+    [
+        ("day == 4", [1]),
+        ("day == 3", []),
+        ("day < 2", [0]),
+        ("day > 7 or day <= 1", [0, 2, 3]),
+        ("day >= 9 and `a b` == 'x'", [3]),
+        ("day in (5, 100)", [1]),
+        ("day != 1", [0, 1, 2, 3]),
+        ("not day < 2", [0, 1, 2, 3]),
+        ("day == 'monday'", [0, 1, 2, 3]),
+    ],
+)
+def test_row_groups_that_cannot_matter_are_not_read(tmp_path, where, groups):
+    """Days 0 to 11, three in a row group, and in every third row no day at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from xent.io.dataset import Dataset
+
+    rows = 12
+    columns = {"label": [0, 1] * 6, "score": [0.25] * rows, "day": [day if day % 3 else None for day in range(rows)], "a b": ["x"] * rows}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet", row_group_size=3)
+    dataset = Dataset(Request(sources=(str(tmp_path / "a.parquet"),), where=where))
+    first_rows = [part.args[2].args[1] for part in dataset.parts()]
+    assert [first // 3 for first in first_rows] == groups

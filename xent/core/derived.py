@@ -36,6 +36,20 @@ def extremes(batch: Batch) -> tuple[float, float]:
     return _extremes(batch.y_pred)
 
 
+def lie_in_unit_interval(batch: Batch) -> bool:
+    """Whether all predictions lie between 0 and 1.
+
+    Of a matrix this is seen in one pass over the bits: read as unsigned integers, those of the numbers from 0 to 1 are at most those of
+    1, and a sign or a NaN makes them larger. A minus zero is taken for outside, and then looked at properly.
+    """
+    p = batch.y_pred
+    if p.ndim == 1 or p.dtype.kind != "f" or not p.size:
+        low, high = batch.derive(extremes)
+        return low >= 0.0 and high <= 1.0
+    bits = np.dtype(f"u{p.dtype.itemsize}")
+    return bool(np.maximum.reduce(p.view(bits), axis=None) <= np.ones((), dtype=p.dtype).view(bits))
+
+
 def weight_extremes(batch: Batch) -> tuple[float, float]:
     """The smallest and the largest weight; NaN if there is one."""
     return (1.0, 1.0) if batch.sample_weight is None else _extremes(batch.sample_weight)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from xent.core import digest
-from xent.core.derived import extremes, weight_extremes
+from xent.core.derived import extremes, lie_in_unit_interval, weight_extremes
 from xent.core.errors import DomainError, UsageError
 from xent.core.exact import ExactSum
 from xent.core.lazy import np
@@ -236,7 +236,9 @@ def _plain(value: Any) -> Any:
 
 def _has_missing(block: Batch) -> bool:
     """Whether a label, prediction or weight is NaN. The extremes are wanted anyway, and NaN shows in them."""
-    if math.isnan(block.derive(extremes)[0]) or math.isnan(block.derive(weight_extremes)[0]):
+    if not block.derive(lie_in_unit_interval) and math.isnan(block.derive(extremes)[0]):
+        return True
+    if math.isnan(block.derive(weight_extremes)[0]):
         return True
     return block.y_true.dtype.kind == "f" and bool(np.isnan(block.y_true).any())
 

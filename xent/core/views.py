@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from xent.core.arrays import align, as_matrix, classes_last
 from xent.core.decisions import known_class, predicted_class
-from xent.core.derived import extremes, has_index_labels, sigmoid, softmax, weight_extremes
+from xent.core.derived import extremes, has_index_labels, lie_in_unit_interval, sigmoid, softmax, weight_extremes
 from xent.core.errors import DataError, DomainError, NotProbabilityError
 from xent.core.lazy import np
 
@@ -304,6 +304,8 @@ SOFTENED: dict[str, Callable[[Batch, bool], Batch]] = {
 
 def check_probabilities(batch: Batch) -> None:
     """Raises `NotProbabilityError` for the first prediction outside [0, 1] by more than rounding. NaN passes: it is missing."""
+    if batch.derive(lie_in_unit_interval):
+        return
     low, high = batch.derive(extremes)
     if math.isnan(low) or low < -ROUNDING or high > 1.0 + ROUNDING:
         _check_range(batch.y_pred, -ROUNDING, 1.0 + ROUNDING, "prediction {} lies outside [0, 1]", "y_pred")

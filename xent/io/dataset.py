@@ -66,6 +66,8 @@ class Dataset:
         self._decoder = LabelDecoder(self.classes if hard else None)
         for table in [*self._tables, *([self._labels] if self._labels else [])]:
             _require_columns(table, self._columns(table), self._where)
+            if self._where is not None and table is not self._labels and self._labels is None:
+                table.restrict(self._where.may_hold)
             numbers = {*self.roles.pred, *([self.roles.weight] if self.roles.weight else []), *(self.roles.label if not hard else ())}
             texts = self.roles.label if hard and self._decoder.wants_text else ()
             table.declare(texts=texts if self.roles.group is None else (*texts, self.roles.group), numbers=numbers)
@@ -198,6 +200,8 @@ class Dataset:
             raise DataError(
                 f"{name}: predictions are one list column or several columns of numbers, not both: {', '.join(self.roles.pred)}"
             )
+        if len(preds) == 1 and self._holds_integers(self.roles.pred[0]):
+            preds = [_whole(preds[0])]
         weight, group = self.roles.weight, self.roles.group
         return Batch(
             y_true,
@@ -207,6 +211,10 @@ class Dataset:
             row_numbers=row_numbers,
             keys=None if group is None else _keys(name, chunk, group, columns[group], row_numbers),
         )
+
+    def _holds_integers(self, column: str) -> bool:
+        """Whether a column of the first source looks as if it held integers only. In CSV they are parsed as floats all the same."""
+        return any(field.name == column and field.kind == "integer" for field in self.fields)
 
     def task(self) -> Task:
         """What the predictions are, from their number and the first rows.
@@ -279,6 +287,15 @@ def _numbers(name: str, chunk: Chunk, column: str, values: Column) -> npt.NDArra
     except TypeError as error:
         raise DataError(f"{name}: column {column!r} {error}") from error
     return found.view(np.uint8) if found.dtype.kind == "b" else found
+
+
+def _whole(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Integers where all values are: as predictions they may be the numbers of classes, which 3.0 may not."""
+    if values.dtype.kind != "f" or not (
+        np.isfinite(values).all() and (values == np.floor(values)).all() and np.abs(values).max(initial=0) < 2**53
+    ):
+        return values
+    return values.astype(np.int64)
 
 
 def _keys(name: str, chunk: Chunk, column: str, values: Column, row_numbers: npt.NDArray[np.intp] | None) -> npt.NDArray[np.int64]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any
 
 from xent.io.sources import partition_of
 from xent.io.tables import Chunk, Field, Part, Table
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class PartitionedTable(Table):
@@ -27,6 +24,11 @@ class PartitionedTable(Table):
         mine = [name for name in columns if name in self._partition]
         others = [name for name in columns if name not in self._partition]
         return [partial(self._read, part, mine) for part in self._table.parts(others, chunk_rows)]
+
+    def restrict(self, may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
+        # All rows of the file have the same value in a folder's column.
+        folder = {name: (value, value) for name, value in self._partition.items()}
+        self._table.restrict(lambda bounds: may_hold({**bounds, **folder}))
 
     def declare(self, *, texts: Collection[str], numbers: Collection[str]) -> None:
         self._table.declare(texts=texts, numbers=numbers)

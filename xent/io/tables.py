@@ -57,6 +57,9 @@ class Table:
         """Stretches of the table that together are all of it, in order; `columns` are the only ones read."""
         raise NotImplementedError
 
+    def restrict(self, may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
+        """Says which stretches cannot matter, by the least and largest values of columns. Formats that know them skip such stretches."""
+
     def declare(self, *, texts: Collection[str], numbers: Collection[str]) -> None:
         """Says what columns hold by their roles. Formats whose values are text parse them so; others know already."""
 

@@ -53,6 +53,8 @@ class Where:
             tree = ast.parse(re.sub(r"`([^`]*)`", self._unquote, text).strip(), mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise UsageError(f"--where {text}: cannot be understood; write for example \"country == 'de' and score > 0.5\"") from None
+        self._tree = tree.body
+        self._words = {name: word for word, name in self._quoted.items()}
         self._mask = self._condition(tree.body)
 
     def _unquote(self, match: re.Match[str]) -> str:
@@ -73,6 +75,10 @@ class Where:
             raise UsageError(f"--where {self.text}: {str(error).splitlines()[0]}") from error
         # `fill_null` would import pandas.
         return values_of(_compute("coalesce", mask, scalar_of(False)))
+
+    def may_hold(self, bounds: Mapping[str, tuple[Any, Any]]) -> bool:
+        """Whether some row can fulfil the condition, given the least and the largest value of some columns; True where that is open."""
+        return _may_hold(self._tree, {self._words.get(name, name): pair for name, pair in bounds.items()})
 
     def _condition(self, node: ast.expr) -> Mask:
         match node:
@@ -134,6 +140,39 @@ class Where:
         if not isinstance(value, bool | int | float | str):
             raise UsageError(f"--where {self.text}: {ast.unparse(node)} is neither a column, a number nor a text")
         return value
+
+
+def _may_hold(node: ast.expr, bounds: Mapping[str, tuple[Any, Any]]) -> bool:
+    match node:
+        case ast.BoolOp(op=ast.And(), values=values):
+            return all(_may_hold(value, bounds) for value in values)
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return any(_may_hold(value, bounds) for value in values)
+        case ast.Compare(left=ast.Name(id=name), ops=[op], comparators=[right]) if name in bounds:
+            return _range_may_hold(op, right, *bounds[name])
+    return True
+
+
+def _range_may_hold(op: ast.cmpop, right: ast.expr, low: Any, high: Any) -> bool:
+    """Whether a value from `low` to `high` can stand in this relation. `!=` always can: a NaN lies outside of its column's bounds."""
+    try:
+        value = ast.literal_eval(right)
+        match op:
+            case ast.Eq():
+                return bool(low <= value <= high)
+            case ast.Lt():
+                return bool(low < value)
+            case ast.LtE():
+                return bool(low <= value)
+            case ast.Gt():
+                return bool(high > value)
+            case ast.GtE():
+                return bool(high >= value)
+            case ast.In():
+                return any(low <= item <= high for item in value)
+    except (ValueError, TypeError):
+        pass  # Not a literal, or of another kind than the column; the rows will tell.
+    return True
 
 
 def _compute(function: str, *values: Any) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +23,7 @@ class ParquetTable(Table):
     def __init__(self, place: Place) -> None:
         self.name = place.name
         self._place = place
+        self._may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool] | None = None
         with reading(self.name):
             file = self._open()
             self._metadata = file.metadata
@@ -41,9 +43,19 @@ class ParquetTable(Table):
         parts: list[Part] = []
         first = 0
         for group in range(self._metadata.num_row_groups):
-            parts.append(partial(self._read, group, first, list(columns), size))
+            if self._may_hold is None or self._may_hold(self._bounds(group)):
+                parts.append(partial(self._read, group, first, list(columns), size))
             first += self._metadata.row_group(group).num_rows
         return parts
+
+    def restrict(self, may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
+        self._may_hold = may_hold
+
+    def _bounds(self, group: int) -> dict[str, tuple[Any, Any]]:
+        """The least and the largest value of the columns whose footer tells them."""
+        columns = (self._metadata.row_group(group).column(at) for at in range(self._metadata.num_columns))
+        known = {column.path_in_schema: column.statistics for column in columns if column.statistics is not None}
+        return {name: (found.min, found.max) for name, found in known.items() if found.has_min_max}
 
     def _read(self, group: int, first: int, columns: list[str], size: int) -> Iterator[Chunk]:
         with reading(self.name):
