@@ -10,8 +10,11 @@ from pathlib import Path
 
 import jsonschema
 import numpy as np
+import pyarrow as pa
 import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from xent.cli.app import app
 from xent.cli.metrics_command import INPUTS
@@ -46,15 +49,26 @@ SOURCES = {
 
 OPTIONS = {
     "breast_cancer.csv": ["--weight", "weight"],
+    # In the order of the digits; a glob would put the names in that of the alphabet.
+    "digits.csv": ["--pred", "p_zero,p_one,p_two,p_three,p_four,p_five,p_six,p_seven,p_eight,p_nine"],
     "queries.csv": ["--label", "rel_*", "--pred", "score_*"],
-    "intervals.csv": ["--pred", "pred_*"],
+    "intervals.csv": ["--pred", "pred_low,pred_high"],
 }
 
 NUMBERS_IN_PYTHON = ("accuracy", "balanced_accuracy", "cohen_kappa", "confusion_matrix", "io_u", "matthews_correlation", "mean_io_u")
 """Metrics to whose classes the numbers of the true and the predicted classes are given."""
 
-INDICES_IN_PYTHON = ("sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "perplexity")
+INDICES_IN_PYTHON = (
+    "categorical_generalized_cross_entropy",
+    "perplexity",
+    "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy",
+)
 """Metrics to whose classes the number of the true class is given, with scores. The others over classes are given one-hot rows."""
+
+PREDICTIONS_IN_PYTHON = ("mean", "sum")
+"""Metrics to whose classes no labels are given."""
 
 every_row = pytest.mark.parametrize("row", table().values(), ids=lambda row: row.name)
 
@@ -91,9 +105,8 @@ def files(tmp_path_factory):
 
 def arrays_of(path):
     """Labels, predictions and weights of a file, read without xent; class names become their places among the columns."""
-    columns = {
-        name: np.array(column.to_pylist()) for name, column in zip((read := pa_csv.read_csv(path)).column_names, read.columns, strict=True)
-    }
+    read = pa_csv.read_csv(path)
+    columns = {name: np.array(column.to_pylist()) for name, column in zip(read.column_names, read.columns, strict=True)}
     label = next(name for name in columns if name in ("label", "y_true", "y", "rel_0"))
     families = [name for name in columns if name.startswith(("p_", "pred_", "score", "y_pred"))]
     y = columns[label] if label != "rel_0" else np.stack([columns[f"rel_{at}"] for at in range(5)], axis=1)
@@ -104,6 +117,8 @@ def arrays_of(path):
 
 def in_python(row, y, p):
     """Labels and predictions as the class of a metric takes them."""
+    if row.name in PREDICTIONS_IN_PYTHON:
+        return (p,)
     if SOURCES[row.inputs] != "digits.csv" or row.name in INDICES_IN_PYTHON:
         return y, p
     if row.name in NUMBERS_IN_PYTHON:
@@ -113,8 +128,6 @@ def in_python(row, y, p):
 
 @pytest.fixture(scope="module")
 def validator():
-    from click.testing import CliRunner
-
     schema = json.loads(CliRunner().invoke(app, ["schema", "result"]).stdout)
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)
@@ -139,7 +152,7 @@ def test_a_file_gives_the_value_of_its_arrays(xent, files, validator, row):
     metric.update_state(*in_python(row, y, p), weight)
     expected = np.asarray(metric.result(), dtype=np.float64)
     assert np.isfinite(expected).all(), f"the value of {row.name} on {source} shows nothing: {expected}"
-    hint = f"if its class takes other arrays than a file shows, add {row.name} to NUMBERS_IN_PYTHON or INDICES_IN_PYTHON in {__file__}"
+    hint = f"if its class takes other arrays than a file shows, add {row.name} to one of the lists ..._IN_PYTHON in {__file__}"
     assert np.array_equal(np.asarray(found["value"], dtype=np.float64), expected), hint
     assert {key: value for key, value in metric.get_config().items() if key not in ("name", "dtype")} == found["params"]
 
@@ -180,9 +193,6 @@ def example_files(folder):
     (folder / "ranked.csv").write_text(
         "query,relevance,score\n" + "".join(f"q{at % 3},{at % 2},{random.random():.3f}\n" for at in range(30))
     )
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     pq.write_table(pa.table({"label": np.arange(30) % 3, **{f"p_{at}": scores[:, at] for at in range(3)}}), folder / "preds.parquet")
 
 
@@ -210,3 +220,15 @@ def test_a_wrong_parameter_is_answered_with_the_right_ones(xent, row):
     assert (ended.status, ended.out) == (2, "")
     takes = f"it takes {', '.join(row.parameters)}" if row.parameters else "it takes none"
     assert ended.err == f"xent: error: {row.name} has no parameter 'no_such_parameter'; {takes}\n"
+
+
+@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "cohen_kappa", "confusion_matrix", "matthews_correlation"])
+def test_numbers_of_classes_may_be_text(xent, folder, name):
+    """In CSV everything is text, and 1 may be a class as well as a probability; what stands in other rows must not decide it."""
+    y, p = [0, 1, 3, 1, 4, 0, 3], [0, 1, 3, 2, 4, 1, 3]
+    (folder / "preds.csv").write_text("y_true,y_pred\n" + "".join(f"{true},{predicted}\n" for true, predicted in zip(y, p, strict=True)))
+    metric = table()[name].cls()
+    metric.update_state(np.array(y), np.array(p))
+    for how in ([], ["--chunk-rows", "1"], ["--chunk-rows", "3", "--threads", "2"]):
+        (found,) = json.loads(xent("eval", "preds.csv", "-m", name, *how).out)["metrics"]
+        assert np.array_equal(np.asarray(found["value"], dtype=np.float64), np.asarray(metric.result(), dtype=np.float64))
