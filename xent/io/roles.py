@@ -107,14 +107,14 @@ def resolve_label(name: str, fields: Sequence[Field], label: str | None, key: st
 
 
 def _pick(name: str, names: Sequence[str], wanted: str, flag: str) -> tuple[str, ...]:
-    """The columns that a name, a comma list or a glob means; a glob in natural order, a list in its own."""
+    """The columns that a name, a comma list or a glob means; a glob in the order of their numbers or of the file, a list in its own."""
     if wanted in names:
         return (wanted,)
     picked: list[str] = []
     for piece in [piece.strip() for piece in wanted.split(",")]:
         if piece in names:
             picked.append(piece)
-        elif found := natural_order([column for column in names if fnmatch.fnmatchcase(column, piece)]):
+        elif found := in_order([column for column in names if fnmatch.fnmatchcase(column, piece)]):
             picked += found
         else:
             raise DataError(f"{name}: {flag} {wanted}: there is no column {piece!r}; there are {_listed(names)}")
@@ -164,7 +164,16 @@ def _conventional_pred(name: str, fields: Sequence[Field], only: bool) -> tuple[
         flags = [f"'{stem}*'" if len(family) > 1 else family[0][0] for stem, family in families.items()]
         raise DataError(f"{name}: which columns are the prediction? {_listed(options)}\npass {_flags('--pred', flags)}")
     (family,) = families.values()
-    return tuple(natural_order([column for column, _ in family]))
+    return tuple(in_order([column for column, _ in family]))
+
+
+def in_order(columns: Sequence[str]) -> list[str]:
+    """Columns in the order of the numbers they end in, p_10 after p_9; in the order of the file where they end in names.
+
+    >>> in_order(["p_10", "p_9", "p_1"]), in_order(["p_low", "p_high"])
+    (['p_1', 'p_9', 'p_10'], ['p_low', 'p_high'])
+    """
+    return natural_order(columns) if all(column[-1:].isdecimal() for column in columns) else list(columns)
 
 
 def class_names(pred: Sequence[str]) -> tuple[str, ...] | None:
