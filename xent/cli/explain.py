@@ -131,5 +131,5 @@ def _sentence(found: Explanation, example: Example) -> str:
     what = printable(label) if isinstance(label, str) else shown(label)
     return (
         f"{printable(file)}, row {row:,} (label {what}, prediction {shown(example.prediction)}: "
-        f"{shown(example.baseline)} becomes {shown(example.value)})"
+        f"{shown(example.baseline + 0.0)} becomes {shown(example.value + 0.0)})"
     )
