@@ -126,3 +126,41 @@ def test_perplexity_shares_the_state_of_the_crossentropy():
 
 def test_perplexity_of_the_impossible_is_infinite():
     assert Perplexity(convention="exact")([1], [[1.0, 0.0]]) == np.inf
+
+
+def by_equal_masses(right, confidence, weight, bins):
+    """Sorts the rows, gives each the bin of the weight before it, and compares means bin by bin."""
+    below = np.array([weight[confidence < value].sum() for value in confidence])
+    number = np.minimum(np.floor(bins * below / weight.sum()), bins - 1)
+    distances = [
+        (weight[number == bin_].sum(), abs(np.average(right[number == bin_], weights=weight[number == bin_])
+        - np.average(confidence[number == bin_], weights=weight[number == bin_])))
+        for bin_ in np.unique(number)
+    ]  # fmt: skip
+    return np.array(distances).T
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("ties", [False, True])
+def test_bins_of_equal_mass(weighted, ties):
+    rng = np.random.default_rng(8)
+    p = np.round(rng.random(200), 1) if ties else rng.random(200)
+    y = (rng.random(200) < p**2).astype(int)
+    weight = rng.integers(1, 5, 200).astype(float) if weighted else np.ones(200)
+    share, distance = by_equal_masses(y, p, weight, 10)
+    share = share / share.sum()
+    for norm, expected in (("l1", share @ distance), ("l2", np.sqrt(share @ distance**2)), ("max", distance.max())):
+        metric = ExpectedCalibrationError(bins=10, norm=norm, binning="mass")
+        for part in np.array_split(rng.permutation(200), 7):
+            metric.update_state(y[part], p[part], weight[part] if weighted else None)
+        assert metric.result() == pytest.approx(expected, rel=1e-12)
+
+
+def test_bins_of_equal_mass_hold_equally_many():
+    """Ten rows in five bins: two in each, whatever their confidence."""
+    p = np.array([0.001, 0.002, 0.01, 0.02, 0.1, 0.2, 0.5, 0.6, 0.9, 0.95])
+    metric = ExpectedCalibrationError(bins=5, binning="mass")
+    pairs = p.reshape(5, 2).mean(axis=1)
+    assert metric(np.zeros(10), p) == pytest.approx(pairs.mean(), rel=1e-14)
+    with pytest.raises(UsageError, match="binning"):
+        ExpectedCalibrationError(binning="quantile")

@@ -40,6 +40,7 @@ OTHER_PARAMETERS = {
     "base": [2],
     "average": ["micro", "macro", "weighted"],
     "beta": [2.0],
+    "binning": ["mass"],
     "class_aggregation": [None, "variance_weighted_average"],
     "class_id": [1],
     "convention": ["exact", "sklearn", "torch"],

@@ -9,10 +9,11 @@ from xent.core.arrays import require_same_shape, sum_classes, take_class
 from xent.core.batch import Batch
 from xent.core.cells import cells_of, ratio
 from xent.core.decisions import known_class, predicted_class
-from xent.core.errors import UsageError
+from xent.core.errors import DomainError, UsageError
 from xent.core.lazy import np
 from xent.core.metric import LiftBy, MeanMetric, MeanOf, Metric
 from xent.core.precision import as_float
+from xent.core.scores import ScoreTables
 from xent.core.states import CellCounts
 from xent.core.table import metric
 
@@ -89,6 +90,20 @@ def calibration_cells(batch: Batch, *, bins: int) -> CellCounts:
     return CellCounts(sums + cells_of(batch, cell + 3, 4 * bins, right, in_part) if in_part.any() else sums)
 
 
+def confidence_tables(batch: Batch) -> ScoreTables:
+    """The exact distributions of confidence, of what is not right and of what is: cells (right)."""
+    confidence, right = batch.derive(_confidence)
+    soft = (right != 0.0) & (right != 1.0) & ~np.isnan(right)
+    if soft.any():
+        raise DomainError(f"label {right[np.argmax(soft)].item()!r} is neither 0 nor 1", role="y_true", row=int(np.argmax(soft)))
+    cells = (right == 1.0).astype(np.int64)
+    groups = batch.groups
+    if groups is not None:
+        cells += 2 * groups.codes
+    confidence = np.where(np.isnan(right), np.nan, confidence)
+    return ScoreTables.of(cells, confidence, batch.sample_weight, 2, 1 if groups is None else groups.count)
+
+
 def bins_of(values: Array, bins: int) -> Array:
     """Which of the bins (k / bins, (k + 1) / bins] every value lies in, the first and the last without end; NaN lies in the last.
 
@@ -127,7 +142,7 @@ def _confidence(batch: Batch) -> tuple[Array, Array]:
     source="Naeini et al. (2015), https://doi.org/10.1609/aaai.v29i1.9602; Guo et al. (2017), https://arxiv.org/abs/1706.04599",
 )
 class ExpectedCalibrationError(Metric):
-    """How far confidence is from the share of right predictions, over bins of equal width of confidence.
+    """How far confidence is from the share of right predictions, over bins of confidence.
 
     Confidence is the largest probability of a row, and for two classes the probability of class 1.
 
@@ -135,15 +150,20 @@ class ExpectedCalibrationError(Metric):
     ----------
     bins : the number of bins between 0 and 1
     norm : "l1" gives the mean distance over bins by weight, "l2" the root of the mean square, "max" the largest distance
+    binning : "width" makes bins of equal width, "mass" bins that hold equal weights; the latter keeps every distinct confidence
 
     Raises
     ------
     UsageError
-        `bins` is smaller than 1, or `norm` is none of these.
+        `bins` is smaller than 1, or `norm` or `binning` is none of these.
+    DomainError
+        `binning` is "mass" and a label is neither 0 nor 1.
 
     Notes
     -----
-    A bin holds its upper end and not its lower one. Source: Guo et al. (2017), equation 3.
+    A bin of equal width holds its upper end and not its lower one. Of bins of equal mass, a row lies in number floor(bins b / w), where b of
+    the weight w of all rows has less confidence; rows of equal confidence are never parted. Source: Guo et al. (2017), equation 3; Nixon et
+    al., "Measuring Calibration in Deep Learning", CVPR Workshops 2019.
 
     >>> round(ExpectedCalibrationError(bins=2)([0, 1, 1, 0], [0.1, 0.9, 0.8, 0.3]), 7)
     0.175
@@ -151,22 +171,30 @@ class ExpectedCalibrationError(Metric):
 
     lift: LiftBy
 
-    def __init__(self, bins: int = 15, norm: str = "l1", name: str | None = None, dtype: str | None = None) -> None:
+    def __init__(
+        self, bins: int = 15, norm: str = "l1", binning: str = "width", name: str | None = None, dtype: str | None = None
+    ) -> None:
         super().__init__(name, dtype)
         if bins < 1:
             raise UsageError(f"bins must be at least 1, not {bins!r}")
         if norm not in ("l1", "l2", "max"):
             raise UsageError(f"norm must be one of l1, l2 and max, not {norm!r}")
+        if binning not in ("width", "mass"):
+            raise UsageError(f"binning must be width or mass, not {binning!r}")
         self.bins = bins
         self.norm = norm
-        self.lift = LiftBy.make(calibration_cells, bins=int(bins))
+        self.binning = binning
+        self.lift = LiftBy.make(calibration_cells, bins=int(bins)) if binning == "width" else LiftBy(confidence_tables)
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
         return _two_classes(super().batch(y_true, y_pred, sample_weight))
 
-    def finish(self, state: CellCounts) -> Array:
+    def finish(self, state: CellCounts | ScoreTables) -> Array:
         """The error of every group."""
-        return state.measured(self._error)
+        if isinstance(state, CellCounts):
+            return state.measured(self._error)
+        state = state.compact()
+        return np.array([self._error_of_equal_masses(state, group) for group in range(state.groups)])
 
     def _error(self, cells: Array) -> Array:
         wrong, right, confidence, in_part = np.moveaxis(cells.reshape(len(cells), -1, 4), 2, 0)
@@ -174,10 +202,27 @@ class ExpectedCalibrationError(Metric):
         # The distance is taken of exact sums, for it is the small difference of two numbers that are close.
         distance = np.abs(ratio(right - confidence, weight))
         whole = weight.sum(axis=1, keepdims=True)
-        share = ratio(weight, whole)
-        error = {
-            "l1": lambda: (share * distance).sum(axis=1),
-            "l2": lambda: np.sqrt((share * distance**2).sum(axis=1)),
-            "max": lambda: distance.max(axis=1),
-        }[self.norm]()
-        return np.where(whole[:, 0] == 0, np.nan, error)
+        return np.where(whole[:, 0] == 0, np.nan, self._normed(ratio(weight, whole), distance))
+
+    def _error_of_equal_masses(self, state: ScoreTables, group: int) -> float:
+        tables = [state.table(group, cell) for cell in (0, 1)]
+        scores, place = np.unique(np.concatenate([table.scores for table in tables]), return_inverse=True)
+        amounts = np.concatenate([table.amounts() for table in tables]).astype(np.float64)
+        if state.missing[group] or not amounts.sum():
+            return float("nan")
+        rights = np.concatenate([np.zeros(len(tables[0].scores)), tables[1].amounts().astype(np.float64)])
+        # One entry for every score, whose amounts are added in the order of the tables: the same for any order of the rows.
+        weight, right = np.bincount(place, amounts), np.bincount(place, rights)
+        below = np.cumsum(weight) - weight
+        number = np.minimum(below * self.bins // weight.sum(), self.bins - 1).astype(np.intp)
+        in_bins = [np.bincount(number, values, minlength=self.bins) for values in (weight, right, weight * scores)]
+        distance = np.abs(ratio(in_bins[1] - in_bins[2], in_bins[0]))
+        return float(self._normed(in_bins[0][None] / weight.sum(), distance[None])[0])
+
+    def _normed(self, share: Array, distance: Array) -> Array:
+        """The norm of the distances of the bins, shape (groups, bins) to (groups,)."""
+        if self.norm == "max":
+            return np.asarray(distance.max(axis=1))
+        if self.norm == "l2":
+            return np.asarray(np.sqrt((share * distance**2).sum(axis=1)))
+        return np.asarray((share * distance).sum(axis=1))
