@@ -17,7 +17,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _BLOCK_VALUES = 1 << 18
-_BLOCK_ROWS = 1 << 15
+_BLOCK_ROWS = 1 << 16
 """A block has at most so many values and rows, so that its arrays stay in the processor's cache while all metrics read them."""
 
 
