@@ -244,3 +244,16 @@ def test_row_groups_that_cannot_matter_are_not_read(tmp_path, where, groups):
     dataset = Dataset(Request(sources=(str(tmp_path / "a.parquet"),), where=where))
     first_rows = [part.args[2].args[1] for part in dataset.parts()]
     assert [first // 3 for first in first_rows] == groups
+
+
+def test_the_digest_knows_classes_by_name_whatever_their_indices_are_stored_as(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (tmp_path / "a.csv").write_text("label,p_0,p_1\n0,0.5,0.5\n1,0.5,0.5\n1,0.5,0.5\n")
+    (tmp_path / "named.csv").write_text("label,p_no,p_yes\nno,0.5,0.5\nyes,0.5,0.5\nyes,0.5,0.5\n")
+    pq.write_table(pa.table({"label": [0, 1, 1], "p_0": [0.5] * 3, "p_1": [0.5] * 3, "w": [1.0] * 3}), tmp_path / "a.parquet")
+    found = [evaluated(tmp_path / name, classes=("no", "yes")).data.digest for name in ("a.csv", "a.parquet")]
+    found.append(evaluated(tmp_path / "a.parquet", classes=("no", "yes"), weight="w").data.digest)
+    assert {evaluated(tmp_path / "named.csv").data.digest} == set(found)
+    assert evaluated(tmp_path / "a.csv", classes=("yes", "no")).data.digest not in found

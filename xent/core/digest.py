@@ -62,8 +62,11 @@ def _total(hashes: Hashes) -> int:
 def _label_hashes(y_true: Array, classes: Sequence[str] | None) -> Hashes:
     if y_true.ndim > 1:
         return _hashes_of_rows(y_true.reshape(len(y_true), -1), classes)
-    if classes is not None and y_true.dtype.kind in "iub" and y_true.size and 0 <= y_true.min() and y_true.max() < len(classes):
-        return np.asarray(_hashes_of_names(tuple(classes)).take(y_true.astype(np.intp, copy=False)))
+    table = _hashes_of_indices() if classes is None else _hashes_of_names(tuple(classes))
+    if y_true.dtype.kind in "iub" or classes is not None:
+        index = y_true.astype(np.intp, copy=False)
+        if index.size and 0 <= index.min() and index.max() < len(table) and (y_true.dtype.kind != "f" or (index == y_true).all()):
+            return np.asarray(table.take(index))
     return _hashes_of_numbers(y_true)
 
 
@@ -89,6 +92,11 @@ def _hashes_of_rows(y_true: Array, classes: Sequence[str] | None) -> Hashes:
 
 
 @cache
+def _hashes_of_indices() -> Hashes:
+    return _hashes_of_numbers(np.arange(1 << 12))
+
+
+@cache
 def _hashes_of_names(classes: tuple[str, ...]) -> Hashes:
     return np.array([_hash_of_name(name) for name in classes], dtype=np.uint64)
 
@@ -106,7 +114,13 @@ def _hash_of_name(name: str) -> int:
 def _finish(hashes: Hashes, weight: Array | None) -> Hashes:
     """Mixes in the weights, of which none means 1 for all."""
     ones = int(np.float64(1.0).view(np.uint64)) * _ODD[1] & _MASK
-    hashes = hashes + (np.uint64(ones) if weight is None else weight.astype(np.float64).view(np.uint64) * np.uint64(_ODD[1]))
+    if weight is None:
+        hashes = hashes + np.uint64(ones)
+    else:
+        bits = weight.astype(np.float64).view(np.uint64)
+        bits *= np.uint64(_ODD[1])
+        bits += hashes
+        hashes = bits
     hashes ^= hashes >> np.uint64(32)
     hashes *= np.uint64(_ODD[2])
     return hashes
