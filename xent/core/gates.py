@@ -204,6 +204,24 @@ def parse_gate(text: str) -> Gate:
     return _Reader(text).gate()
 
 
+def parse_selector(text: str) -> Selector:
+    """The slices that the text of a configuration means, in which the name of a column alone stands for all its values.
+
+    Raises
+    ------
+    UsageError
+        It means none.
+
+    >>> str(parse_selector("country, device=phone"))
+    'country=*,device=phone'
+    """
+    reader = _Reader(f"[{text}]", bare_columns=True)
+    found = reader.selector()
+    if found is None or reader.skip() < len(reader.text):
+        raise reader.wrong("the end of the slices")
+    return found
+
+
 _SPACE = re.compile(r"\s*")
 _OPERATOR = re.compile("<=|>=|==|<|>")
 _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?[\d_]*(?:[eE][+-]?\d+)?|\.\d[\d_]*(?:[eE][+-]?\d+)?|inf(?:inity)?)\s*%?(?=\s|$)")
@@ -216,8 +234,9 @@ _OPTION = re.compile(r"([a-z_]+)=(\S+)")
 class _Reader:
     """Reads an expression from left to right."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, bare_columns: bool = False) -> None:
         self.text = text
+        self.bare_columns = bare_columns
         self.place = 0
 
     def gate(self) -> Gate:
@@ -250,22 +269,26 @@ class _Reader:
     def selector(self) -> Selector | None:
         if not self.mark("["):
             return None
-        columns: list[Column] = []
         if self.mark("*"):
             self.expect("]")
             return Selector()
-        while True:
-            name = self.name("the name of a column")
-            self.expect("=")
-            quoted = self.quoted()
-            value = self.match(_VALUE, "a value, or * for all of them")[0].strip() if quoted is None else quoted
-            if name in [column.name for column in columns]:
-                raise self.wrong(f"another column than {name!r}")
-            columns.append(Column(name, value, quoted is None and "*" in value))
-            if not self.mark(","):
-                break
+        columns: list[Column] = []
+        while not columns or self.mark(","):
+            column = self.column()
+            if column.name in [other.name for other in columns]:
+                raise self.wrong(f"another column than {column.name!r}")
+            columns.append(column)
         self.expect("]")
         return Selector(tuple(columns))
+
+    def column(self) -> Column:
+        name = self.name("the name of a column")
+        if self.bare_columns and not self.text.startswith("=", self.skip()):
+            return Column(name, "*", True)
+        self.expect("=")
+        quoted = self.quoted()
+        value = self.match(_VALUE, "a value, or * for all of them")[0].strip() if quoted is None else quoted
+        return Column(name, value, quoted is None and "*" in value)
 
     def name(self, what: str) -> str:
         quoted = self.quoted()

@@ -1,10 +1,11 @@
-"""The JSON Schema (2020-12) of what xent writes."""
+"""The JSON Schema (2020-12) of what xent writes and reads."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from xent.core.result import SCHEMA_VERSION
+from xent.io.config_schema import CONFIG
 
 _COUNT = {"type": "integer", "minimum": 0}
 
@@ -153,5 +154,5 @@ RESULT: dict[str, Any] = {
     },
 }
 
-SCHEMAS: dict[str, dict[str, Any]] = {"result": RESULT}
+SCHEMAS: dict[str, dict[str, Any]] = {"result": RESULT, "config": CONFIG}
 """Every schema by the name under which `xent schema` prints it."""
