@@ -70,7 +70,7 @@ def test_eval_and_gate_agree_on_verdict_and_status(xent, binary, saved, status, 
 def test_a_record_says_all_about_a_gate(xent, saved):
     (gate,) = json.loads(xent("gate", saved, "--gate", "acc >= 70% min_rows=2").out)["gates"]
     assert gate == {
-        "gate": "acc >= 0.7", "metric": "acc", "of": "value", "slice": None, "op": ">=", "threshold": 0.7, "value": 2 / 3,
+        "gate": "acc >= 0.7 min_rows=2", "metric": "acc", "of": "value", "slice": None, "op": ">=", "threshold": 0.7, "value": 2 / 3,
         "candidate": 2 / 3, "baseline": None, "ci": None, "count": 3, "decide": "point", "confidence": None, "min_rows": 2,
         "severity": "error", "outcome": "fail", "reason": "0.6666667 is not >= 0.7",
     }  # fmt: skip
@@ -246,10 +246,10 @@ def test_gates_of_a_file_in_full(xent, folder, binary):
     ended = xent("eval", binary, "-m", "bce", "-f", "json")
     gates = json.loads(ended.out)["gates"]
     assert [gate["gate"] for gate in gates] == [
-        "delta(bce) <= 0.005",
-        "rel(bce) >= -2%",
-        "bce[country=*] <= 0.5",
-        "bce[country=de,device=*] <= 0.5",
+        "delta(bce) <= 0.005 severity=warn",
+        "rel(bce) >= -2% severity=warn",
+        "bce[country=*] <= 0.5 decide=proven-bad confidence=0.9 min_rows=10",
+        "bce[country=de,device=*] <= 0.5 decide=proven-bad confidence=0.9 min_rows=10",
     ]
     assert [gate["severity"] for gate in gates] == ["warn", "warn", "error", "error"]
     assert [(gate["min_rows"], gate["decide"], gate["confidence"]) for gate in gates[2:]] == [(10, "proven-bad", 0.9)] * 2

@@ -79,12 +79,13 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6
     st.floats(allow_nan=False, width=32),
     st.sampled_from(["value", "delta", "rel"]),
     st.none() | st.dictionaries(NAMES, NAMES, max_size=3),
+    st.sampled_from([{}, {"decide": "proven-ok", "confidence": 0.9, "min_rows": 0}, {"severity": "warn", "min_rows": 10}]),
 )
-def test_an_expression_reads_back_to_the_same_gate(name, op, threshold, of, columns):
+def test_an_expression_reads_back_to_the_same_gate(name, op, threshold, of, columns, options):
     slices = None if columns is None else Selector(tuple(Column(key, value, False) for key, value in columns.items()))
     if name in ("rows_dropped", "weight_sum"):
         slices = None
-    gate = Gate(metric=name, op=op, threshold=threshold, of=of, slices=slices)
+    gate = Gate(metric=name, op=op, threshold=threshold, of=of, slices=slices, **options)
     assert parse_gate(str(gate)) == gate
 
 

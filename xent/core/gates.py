@@ -144,7 +144,9 @@ class Gate:
     def __str__(self) -> str:
         metric = _quoted(self.metric) + ("" if self.slices is None else f"[{self.slices}]")
         subject = f"{self.of}({metric})" if self.compares else metric
-        return f"{subject} {self.op} {_percent(self.threshold) if self.of == 'rel' else number_text(self.threshold)}"
+        options = {"decide": self.decide, "confidence": self.confidence, "min_rows": self.min_rows, "severity": self.severity}
+        given = "".join(f" {key}={value}" for key, value in options.items() if value not in (None, "point", "error"))
+        return f"{subject} {self.op} {_percent(self.threshold) if self.of == 'rel' else number_text(self.threshold)}{given}"
 
 
 def number_text(value: float) -> str:

@@ -29,8 +29,7 @@ def to_github(result: Result) -> str:
     """An annotation for each gate, however many slices it has: those that stop first, and ten at most."""
     by_gate: dict[str, list[Mapping[str, Any]]] = {}
     for gate in result.gates:
-        # The same condition may stand there twice, once to warn and once to stop.
-        by_gate.setdefault(f"{gate['severity']} {gate['gate']}", []).append(gate)
+        by_gate.setdefault(gate["gate"], []).append(gate)
     groups = sorted(by_gate.values(), key=lambda group: (group[0]["severity"] != "error", min(map(_rank, group))))
     lines = [_annotation(group) for group in groups[:MOST_ANNOTATIONS]]
     if not lines:
