@@ -87,7 +87,9 @@ def loaded_after(args):
         ["metrics", "cce"],
         ["metrics", "-f", "json"],
         ["eval", "--help"],
+        ["gate", "--help"],
         ["schema"],
+        ["schema", "config"],
         ["completion", "zsh"],
     ],
 )

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xent.cli.examples import Command
+from xent.cli.configuration import ConfiguredCommand
+from xent.cli.gating import gate_options
 from xent.cli.metrics_command import complete_metric
 from xent.cli.options import input_options, progress_option
 
 if TYPE_CHECKING:
+    from xent.cli.gating import Gating
     from xent.core.metric import Metric
     from xent.core.result import MetricResult, Result
     from xent.core.specs import Spec
@@ -23,12 +25,12 @@ if TYPE_CHECKING:
     from xent.io.dataset import Dataset
     from xent.io.request import Request
 
-FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown")
+FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "junit", "github")
 CONVENTIONS = ("keras", "exact", "sklearn", "torch")
 
 
 @click.command(
-    cls=Command,
+    cls=ConfiguredCommand,
     short_help="Evaluate predictions from files: the metrics, and how sound they are.",
     examples=(
         "xent eval preds.parquet -m categorical_crossentropy",
@@ -36,6 +38,7 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
         "xent eval y_pred.npy --labels y_true.npy --from-logits -f json",
         "xent eval scores.csv -m binary_focal_crossentropy:gamma=3 -o result.json -o result.md",
         "xent eval ranked.csv --label relevance --pred score --group query -m ndcg:k=10",
+        "xent eval preds.csv --gate 'accuracy >= 0.8' --gate 'delta(bce) <= 0.005' --baseline main.json",
         "zcat preds.csv.gz | xent eval - --input-format csv -q",
     ),
 )
@@ -81,8 +84,10 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only the bare numbers, all digits, one a line.")
 @progress_option
+@gate_options
 def command(
     request: Request,
+    gating: Gating,
     metrics: tuple[str, ...],
     group: str | None,
     from_logits: bool,
@@ -95,11 +100,15 @@ def command(
     outputs: tuple[Path, ...],
     quiet: bool,
     progress: bool | None,
-) -> None:
+) -> int:
     """Evaluate the predictions in SOURCE...: files, globs, directories, or - for standard input.
 
     Several sources are one data set. CSV, TSV and JSON lines (plain or .gz .zst .bz2), Parquet, Arrow, NPY and NPZ are read in one
     streaming pass, and memory does not grow with the rows.
+
+    Exit status: 0 done and every gate passed, 1 a gate failed, 2 wrong usage, 3 the data cannot be used, 4 a gate is inconclusive and
+    --inconclusive fail, 5 nothing was evaluated or a gate could not be measured. Options also come from XENT_LABEL and the like, and
+    from xent.toml.
     """
     from xent.cli.streams import emit
 
@@ -107,19 +116,20 @@ def command(
     given = {"label_smoothing": label_smoothing, "axis": axis, "ignore_class": ignore_class}
     flags = {key: value for key, value in given.items() if value is not None}
     soft_flags = {**({"from_logits": True} if from_logits else {}), **({} if convention is None else {"convention": convention})}
-    asked = build(parse(metrics), flags, soft_flags) if metrics else None
+    asked = build(gating.with_gated(parse(metrics)), flags, soft_flags) if metrics else None
+    gating.prepare(named=bool(metrics))
     if group is not None:
         request = dataclasses.replace(request, group=_checked_group(group, asked))
-    formats = output_formats(outputs, form, request)
-    result = evaluate_request(request, asked, flags, soft_flags, nan=nan, from_logits=from_logits, quiet=quiet, progress=progress)
-    if outputs:
-        from xent.io.writing import write_files
-
-        write_files({path: render(result, formats[path]).encode("utf-8", "replace") for path in outputs})
+    formats = output_formats(outputs, form, (*request.sources, request.labels))
+    result = evaluate_request(
+        request, asked, flags, soft_flags, gating=gating, nan=nan, from_logits=from_logits, quiet=quiet, progress=progress
+    )
+    write_outputs(result, formats)
     if quiet:
         emit(bare_numbers(result))
     else:
-        emit(render(result, form or ("table" if _is_terminal() else "json"), to_terminal=_is_terminal()))
+        emit(render(result, form or ("table" if is_terminal() else "json"), to_terminal=is_terminal()))
+    return gating.conclude(result, to_github="github" in (form, *formats.values()))
 
 
 def evaluate_request(
@@ -128,12 +138,13 @@ def evaluate_request(
     flags: Mapping[str, Any],
     soft_flags: Mapping[str, Any],
     *,
+    gating: Gating,
     nan: NanPolicy,
     from_logits: bool,
     quiet: bool,
     progress: bool | None,
 ) -> Result:
-    """The result; without metrics, that of the set for the task that the data show."""
+    """The judged result; without metrics, that of the set for the task that the data show and of those that gates name."""
     from xent.cli.exits import say
     from xent.cli.progress import Progress
     from xent.cli.signals import watched
@@ -142,9 +153,9 @@ def evaluate_request(
 
     with watched(), open_dataset(request) as dataset:
         if metrics is None:
-            metrics = build(defaults_for(dataset), flags, soft_flags)
+            metrics = build(gating.with_gated(defaults_for(dataset)), flags, soft_flags)
         with Progress(dataset.rows, wanted=False if quiet and progress is None else progress) as bar:
-            result = evaluate(dataset, metrics, nan=nan, from_logits=from_logits, progress=bar.add)
+            result = gating.judged(evaluate(dataset, metrics, nan=nan, from_logits=from_logits, progress=bar.add))
         # Said last, so that a run that fails says nothing but why.
         for note in () if quiet else dataset.notes:
             say(note)
@@ -230,7 +241,7 @@ def _checked_group(group: str, metrics: Sequence[Metric] | None) -> str:
     raise UsageError("--group: none of the metrics takes it" + (f" ({names})" if names else "") + f"; name one that does: {takers}")
 
 
-def output_formats(outputs: Sequence[Path], form: str | None, request: Request) -> dict[Path, str]:
+def output_formats(outputs: Sequence[Path], form: str | None, read: Sequence[str | None]) -> dict[Path, str]:
     """The format of every file to write.
 
     Raises
@@ -250,11 +261,19 @@ def output_formats(outputs: Sequence[Path], form: str | None, request: Request) 
             raise UsageError(f"--output {str(path)!r} is named twice")
         if path.is_dir() or not path.absolute().parent.is_dir():
             raise UsageError(f"--output {str(path)!r} is a folder" if path.is_dir() else f"--output {str(path)!r}: there is no such folder")
-        for source in (*request.sources, request.labels):
+        for source in read:
             if source and path.is_file() and Path(source).is_file() and path.samefile(source):
                 raise UsageError(f"--output {str(path)!r} would replace what is read")
         formats[path] = form if form is not None and path.suffix.lower() not in SUFFIXES else format_of(path)
     return formats
+
+
+def write_outputs(result: Result, formats: Mapping[Path, str]) -> None:
+    """Writes the result to every file in its format: to all of them or to none."""
+    if formats:
+        from xent.io.writing import write_files
+
+        write_files({path: render(result, form).encode("utf-8", "replace") for path, form in formats.items()})
 
 
 def render(result: Result, form: str, *, to_terminal: bool = False) -> str:
@@ -281,5 +300,6 @@ def _bare(metric: MetricResult) -> str:
     return json_text(metric.value)
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """Whether standard output is one."""
     return sys.stdout is not None and sys.stdout.isatty()

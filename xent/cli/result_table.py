@@ -38,7 +38,12 @@ def result_table(result: Result, *, to_terminal: bool = False) -> str:
         where = [Text(_slice(metric))] if sliced else []
         table.add_row(_name(metric), *where, Text(shown(metric.value)), Text(ARROWS[metric.direction]), Text(f"{metric.count:,}"))
     health = (Text(line, style="yellow") for line in _health_lines(rows))
-    return printed([table, *health, Text(data_line(result.data), style="dim")], to_terminal=to_terminal)
+    gates = []
+    if result.gates:
+        from xent.cli.gate_table import gate_parts
+
+        gates = gate_parts(result)
+    return printed([table, *health, Text(data_line(result.data), style="dim"), *gates], to_terminal=to_terminal)
 
 
 def printed(parts: Sequence[Table | Text | str], *, to_terminal: bool = False) -> str:

@@ -1,10 +1,11 @@
-"""The JSON Schema (2020-12) of what xent writes."""
+"""The JSON Schema (2020-12) of what xent writes and reads."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from xent.core.result import SCHEMA_VERSION
+from xent.io.config_schema import CONFIG
 
 _COUNT = {"type": "integer", "minimum": 0}
 
@@ -98,6 +99,32 @@ _METRIC = _record(
     optional=("label",),
 )
 
+_GATE = _record(
+    "What became of one gate, for all rows or for one slice.",
+    {
+        "gate": {"type": "string", "description": "The condition, as it can be given to --gate."},
+        "metric": {"type": "string", "description": "The label or name of the metric, or what is asked of the data, such as rows."},
+        "of": {"enum": ["value", "delta", "rel"], "description": "The value, its change since the baseline, or that as a share of it."},
+        "slice": _or_null({"type": "object", "additionalProperties": {"type": "string"}}),
+        "op": {"enum": ["<=", ">=", "==", "<", ">"]},
+        "threshold": _ref("number"),
+        "value": {**_or_null(_ref("number")), "description": "What was compared with the threshold; null where nothing could be."},
+        "candidate": {**_or_null(_ref("number")), "description": "The value in this result."},
+        "baseline": {
+            **_or_null(_ref("number")),
+            "description": "The value in the baseline, where the gate asks for the change since then.",
+        },
+        "ci": {**_or_null(_ref("interval")), "description": "The interval that decided, unless the value alone did."},
+        "count": {**_or_null(_COUNT), "description": "The rows behind the value."},
+        "decide": {"enum": ["point", "proven-ok", "proven-bad"]},
+        "confidence": _or_null({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+        "min_rows": _or_null(_COUNT),
+        "severity": {"enum": ["error", "warn"], "description": "Whether the gate has a part in the verdict, or only warns."},
+        "outcome": {"enum": ["pass", "fail", "inconclusive", "error"], "description": "error: it could not be measured."},
+        "reason": {"type": "string", "description": "Why, for people."},
+    },
+)
+
 RESULT: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "xent result",
@@ -109,10 +136,10 @@ RESULT: dict[str, Any] = {
             "data": _ref("data"),
             "metrics": {"type": "array", "items": _ref("metric"), "description": "The values for all rows, in the order asked for."},
             "slices": {"type": "array", "items": _ref("metric"), "description": "The values for each slice."},
-            "gates": {"type": "array", "items": {"type": "object"}, "description": "What became of every gate."},
+            "gates": {"type": "array", "items": _ref("gate"), "description": "What became of every gate, slice by slice."},
             "verdict": {
                 "enum": ["pass", "fail", "inconclusive", "none"],
-                "description": "Of all gates together; none where there are none.",
+                "description": "Of all gates of severity error: fail where one failed or could not be measured; none without gates.",
             },
         },
     ),
@@ -123,8 +150,9 @@ RESULT: dict[str, Any] = {
         "metric": _METRIC,
         "health": _HEALTH,
         "interval": _INTERVAL,
+        "gate": _GATE,
     },
 }
 
-SCHEMAS: dict[str, dict[str, Any]] = {"result": RESULT}
+SCHEMAS: dict[str, dict[str, Any]] = {"result": RESULT, "config": CONFIG}
 """Every schema by the name under which `xent schema` prints it."""

@@ -18,6 +18,8 @@ EXPORTERS = {
     "csv": "csv_exporter:to_csv",
     "tsv": "csv_exporter:to_tsv",
     "markdown": "markdown_exporter:to_markdown",
+    "junit": "junit_exporter:to_junit",
+    "github": "github_exporter:to_github",
 }
 """Module and function by format; an exporter is imported when its format is asked for."""
 
@@ -29,6 +31,7 @@ SUFFIXES = {
     ".tsv": "tsv",
     ".md": "markdown",
     ".markdown": "markdown",
+    ".xml": "junit",
 }
 
 

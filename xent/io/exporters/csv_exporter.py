@@ -1,13 +1,15 @@
-"""CSV and TSV: one line for each value, the same columns always."""
+"""CSV and TSV: one line for each value and then one for each gate, the same columns always."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from xent.io.escaping import printable
 from xent.io.exporters.plain import json_text, plain
+from xent.io.gate_words import slice_text
 
 if TYPE_CHECKING:
     from xent.core.result import MetricResult, Result
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "name", "label", "slice", "value", "count", "direction", "ci_level", "ci_low", "ci_high", "standard_error",
     "clipped", "renormalised", "max_sum_error", "exact_value", "signature",
+    "gate", "outcome", "reason",
 )  # fmt: skip
 
 
@@ -33,6 +36,7 @@ def _table(result: Result, delimiter: str) -> str:
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(_line(metric) for metric in (*result.metrics, *result.slices))
+    writer.writerows(_gate_line(gate) for gate in result.gates)
     return text.getvalue()
 
 
@@ -57,8 +61,23 @@ def _line(metric: MetricResult) -> list[str]:
         "max_sum_error": health and health.max_sum_error,
         "exact_value": health and health.exact_value,
     }
+    return _cells(names, numbers)
+
+
+def _gate_line(gate: Mapping[str, Any]) -> list[str]:
+    names = {
+        "name": gate["metric"],
+        "slice": "" if gate["slice"] is None else slice_text(gate),
+        "gate": gate["gate"],
+        "outcome": gate["outcome"],
+        "reason": gate["reason"],
+    }
+    return _cells(names, {"value": gate["value"], "count": gate["count"]})
+
+
+def _cells(names: Mapping[str, str], numbers: Mapping[str, Any]) -> list[str]:
     cells = {key: harmless(value) for key, value in names.items()} | {key: _number(value) for key, value in numbers.items()}
-    return [cells[column] for column in COLUMNS]
+    return [cells.get(column, "") for column in COLUMNS]
 
 
 def harmless(name: str) -> str:

@@ -16,5 +16,6 @@ def to_json(result: Result) -> str:
 
 
 def to_jsonl(result: Result) -> str:
-    """The objects of `metrics` and then those of `slices`, one a line."""
-    return "".join(json_text(metric_as_dict(metric)) for metric in (*result.metrics, *result.slices))
+    """The objects of `metrics`, then those of `slices`, then those of `gates`, one a line."""
+    metrics = (metric_as_dict(metric) for metric in (*result.metrics, *result.slices))
+    return "".join(map(json_text, (*metrics, *result.gates)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xent.io.escaping import printable
 from xent.io.exporters.plain import json_text
+from xent.io.gate_words import outcome_word, slice_text, verdict_sentence
 from xent.io.health_words import health_sentences
 
 if TYPE_CHECKING:
@@ -31,7 +32,16 @@ def to_markdown(result: Result) -> str:
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     data = result.data
     dropped = f", {data.rows_dropped} dropped" if data.rows_dropped else ""
-    return f"{table}\n{data.rows} rows{dropped} from {', '.join(escaped(source) for source in data.sources)}; xent {result.xent}\n"
+    gates = f"\n{gate_table(result)}" if result.gates else ""
+    return f"{table}{gates}\n{data.rows} rows{dropped} from {', '.join(escaped(source) for source in data.sources)}; xent {result.xent}\n"
+
+
+def gate_table(result: Result) -> str:
+    """The verdict, and a table with one line for each gate and slice."""
+    lines = [["gate", "slice", "outcome", "why"], ["---"] * 4]
+    lines += [[escaped(gate["gate"]), escaped(slice_text(gate)), outcome_word(gate), escaped(gate["reason"])] for gate in result.gates]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f"**{verdict_sentence(result)}**\n\n{table}"
 
 
 def escaped(name: str) -> str:

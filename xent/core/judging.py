@@ -1,0 +1,311 @@
+"""Whether a result meets its gates.
+
+Every gate ends in one of four outcomes: it is met ("pass"), it is not ("fail"), the data do not decide it ("inconclusive"), or it could not
+be measured ("error"): no such metric or slice, too few rows, NaN. What was not measured is never a pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from xent.core.errors import DataError, UsageError
+from xent.core.gates import DATA_FACTS, OPERATORS, Gate, number_text
+from xent.core.result import Interval, MetricResult, Result, Verdict
+
+OUTCOMES = ("pass", "fail", "inconclusive", "error")
+
+
+def judge(result: Result, gates: Sequence[Gate], baseline: Result | None = None, *, allow_different_data: bool = False) -> Result:
+    """The result with a record for every gate and slice in `gates`, in place of those it had, and the verdict.
+
+    Parameters
+    ----------
+    result : what was measured
+    gates : the conditions
+    baseline : an earlier result that `delta` and `rel` compare with
+    allow_different_data : whether the baseline may be of other data, or of metrics with other parameters
+
+    Raises
+    ------
+    UsageError
+        A gate compares and there is no baseline, or names a metric that is unknown or not the only one of its name.
+    DataError
+        The baseline is of other data, or its metric has another signature.
+    """
+    if baseline is None:
+        require_baseline(gates)
+    elif not allow_different_data:
+        _refuse_other_data(result, baseline)
+    judged = tuple(record for gate in gates for record in _records(gate, result, baseline, allow_different_data))
+    return result._replace(gates=judged, verdict=verdict_of(judged))
+
+
+def require_baseline(gates: Iterable[Gate]) -> None:
+    """Raises `UsageError` where a gate compares with a baseline."""
+    for gate in gates:
+        if gate.compares:
+            raise UsageError(f"the gate {gate} compares with an earlier result; name it with --baseline FILE")
+
+
+def verdict_of(gates: Sequence[Mapping[str, Any]]) -> Verdict:
+    """What the records of gates mean together; those that only warn have no part in it.
+
+    >>> verdict_of([{"severity": "error", "outcome": "pass"}, {"severity": "warn", "outcome": "fail"}])
+    'pass'
+    """
+    if not gates:
+        return "none"
+    outcomes = {gate["outcome"] for gate in gates if gate["severity"] == "error"}
+    if outcomes & {"fail", "error"}:
+        return "fail"
+    return "inconclusive" if "inconclusive" in outcomes else "pass"
+
+
+def find_metric(name: str, known: Sequence[tuple[str | None, str]]) -> int | None:
+    """Which of several metrics, each given by label and canonical name, a gate means: by its label, else by its name or an alias of it.
+
+    Raises
+    ------
+    UsageError
+        Several have the name, or it is no name of a metric at all.
+
+    >>> find_metric("mse", [(None, "mean_squared_error"), ("other", "mean_squared_error")])
+    0
+    """
+    for place, (label, _) in enumerate(known):
+        if label == name:
+            return place
+    canonical = name
+    if name not in [own for _, own in known]:
+        from xent.core.table import row_of
+
+        canonical = row_of(name).name
+    places = [place for place, (_, own) in enumerate(known) if own == canonical]
+    if len(places) > 1:
+        # A metric that has a label goes by it, so the name is that of the one which has none.
+        places = [place for place in places if known[place][0] is None] or places
+    if len(places) > 1:
+        raise UsageError(f"a gate on {name!r} may mean any of {len(places)} metrics; give them labels, as in -m label={canonical}:...")
+    return places[0] if places else None
+
+
+class _Measured(NamedTuple):
+    """What a gate asks about: for all rows or one slice. A fault says why there is no value."""
+
+    slice: Mapping[str, str] | None
+    value: Any = None
+    rows: int | None = None
+    ci: Interval | None = None
+    fault: str | None = None
+
+
+class _Judgement(NamedTuple):
+    outcome: str
+    reason: str
+    compared: float | None = None
+
+
+def _records(gate: Gate, result: Result, baseline: Result | None, allow_other: bool) -> list[dict[str, Any]]:
+    if gate.metric in DATA_FACTS:
+        name, found = gate.metric, _facts(gate, result)
+        earlier = _facts(gate, baseline) if baseline is not None and gate.compares else []
+    else:
+        place = find_metric(gate.metric, [(metric.label, metric.name) for metric in result.metrics])
+        if place is None:
+            return [_record(gate, gate.metric, _Measured(None), _Judgement("error", f"the result has no {gate.metric}"))]
+        metric = result.metrics[place]
+        name = metric.label or metric.name
+        found = [_of_metric(one) for one in _parts(gate, result, metric)]
+        twin = _twin(metric, baseline, allow_other) if baseline is not None and gate.compares else None
+        earlier = [] if twin is None or baseline is None else [_of_metric(one) for one in _parts(gate, baseline, twin)]
+    if not found:
+        return [_record(gate, name, _Measured(None), _Judgement("error", f"there is no slice {gate.slices}"))]
+    records = []
+    for one in found:
+        before = next((other for other in earlier if other.slice == one.slice), None)
+        records.append(_record(gate, name, one, _judged(gate, one, before), before))
+    return records
+
+
+def _parts(gate: Gate, result: Result, metric: MetricResult) -> list[MetricResult]:
+    """The value of a metric for all rows, or those for the slices that are meant."""
+    if gate.slices is None:
+        return [metric]
+    identity = (metric.name, metric.label, metric.signature)
+    return [
+        one
+        for one in result.slices
+        if (one.name, one.label, one.signature) == identity and one.slice is not None and gate.slices.fits(one.slice)
+    ]
+
+
+def _of_metric(metric: MetricResult) -> _Measured:
+    return _Measured(metric.slice, metric.value, metric.count, metric.ci)
+
+
+def _facts(gate: Gate, result: Result) -> list[_Measured]:
+    """A fact about all rows, or about each slice that is meant."""
+    if gate.slices is None:
+        return [_fact(gate.metric, None, result.metrics, result)]
+    slices: dict[tuple[tuple[str, str], ...], list[MetricResult]] = {}
+    for metric in result.slices:
+        if metric.slice is not None and gate.slices.fits(metric.slice):
+            slices.setdefault(tuple(metric.slice.items()), []).append(metric)
+    return [_fact(gate.metric, dict(key), metrics, result) for key, metrics in slices.items()]
+
+
+def _fact(fact: str, slice: Mapping[str, str] | None, metrics: Sequence[MetricResult], result: Result) -> _Measured:
+    # What was left out as one metric of several asked is still there for the others.
+    rows = result.data.rows if slice is None else max(metric.count for metric in metrics)
+    if fact == "rows":
+        return _Measured(slice, rows, rows)
+    if fact in ("rows_dropped", "weight_sum"):
+        return _Measured(slice, getattr(result.data, fact), rows)
+    values = [getattr(metric.health, fact) for metric in metrics if metric.health is not None]
+    if not values:
+        return _Measured(slice, None, rows, fault=f"none of the metrics counts what is {fact}, since none is of probabilities")
+    return _Measured(slice, math.nan if any(map(_is_nan, values)) else max(values), rows)
+
+
+def _twin(metric: MetricResult, baseline: Result, allow_other: bool) -> MetricResult | None:
+    """The same metric in the baseline; None where there is none.
+
+    Raises
+    ------
+    DataError
+        There is only one with other parameters.
+    """
+    like = [other for other in baseline.metrics if other.name == metric.name]
+    for other in like:
+        if other.signature == metric.signature:
+            return other
+    like = [other for other in like if other.label == metric.label] or like
+    if like and not allow_other:
+        raise DataError(
+            f"the baseline has another {metric.label or metric.name}: its signature is {like[0].signature}, here it is {metric.signature}\n"
+            "measure both alike, or pass --allow-different-data"
+        )
+    return like[0] if like else None
+
+
+def _refuse_other_data(result: Result, baseline: Result) -> None:
+    if result.data.digest != baseline.data.digest:
+        raise DataError(
+            f"the baseline is of other labels or weights: {baseline.data.rows} rows with the digest {baseline.data.digest}, "
+            f"here {result.data.rows} rows with {result.data.digest}\nevaluate both on the same rows, or pass --allow-different-data"
+        )
+
+
+def _judged(gate: Gate, measured: _Measured, earlier: _Measured | None) -> _Judgement:
+    fault = _fault(gate, measured)
+    if fault is not None:
+        return _Judgement("error", fault)
+    value = measured.value
+    if gate.compares:
+        fault = "the baseline does not have it" if earlier is None else _fault(gate, earlier)
+        if earlier is None or fault is not None:
+            where = "" if earlier is None else "in the baseline "
+            return _Judgement("error", f"{where}{fault}")
+        value = _change(gate, value, earlier.value)
+    if _is_nan(value):
+        zero = gate.of == "rel" and earlier is not None and earlier.value == 0
+        return _Judgement("error", "the baseline is 0, of which no change is a share" if zero else "the change is NaN")
+    return _Judgement(*_decided(gate, value, measured.ci), value)
+
+
+def _fault(gate: Gate, measured: _Measured) -> str | None:
+    """Why there is nothing to judge."""
+    if measured.fault is not None:
+        return measured.fault
+    if gate.min_rows is not None and (measured.rows or 0) < gate.min_rows:
+        return f"{_rows(measured.rows or 0)} where {gate.min_rows} are needed"
+    if not isinstance(measured.value, int | float):
+        return f"{gate.metric} has several values, and a gate judges one"
+    if math.isnan(measured.value) or measured.rows == 0:
+        return "the value is NaN" if measured.rows else "there are no rows"
+    return None
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
+
+
+def _change(gate: Gate, value: float, earlier: float) -> float:
+    # Two equal infinities have no difference that a number could tell.
+    difference = value - earlier
+    if gate.of == "delta":
+        return difference
+    return difference / abs(earlier) if earlier and math.isfinite(earlier) else math.nan
+
+
+def _decided(gate: Gate, value: float, interval: Interval | None) -> tuple[str, str]:
+    meets = OPERATORS[gate.op]
+    if gate.decide == "point":
+        met = meets(value, gate.threshold)
+        return ("pass" if met else "fail"), _comparison(gate, value, met)
+    fault = _interval_fault(gate, interval)
+    if interval is None or fault is not None:
+        return "error", fault or ""
+    low, high = interval.low, interval.high
+    ends = [meets(low, gate.threshold), meets(high, gate.threshold)]
+    # Between two ends that both differ from a number, that number may still lie.
+    between = gate.op == "==" and low <= gate.threshold <= high
+    text = f"[{low:.7g}, {high:.7g}] at {number_text(interval.level * 100)}%"
+    if all(ends):
+        return "pass", f"all of {text} is {gate.op} {number_text(gate.threshold)}"
+    if not any(ends) and not between:
+        return "fail", f"nothing of {text} is {gate.op} {number_text(gate.threshold)}"
+    return "inconclusive", f"only a part of {text} is {gate.op} {number_text(gate.threshold)}"
+
+
+def _interval_fault(gate: Gate, interval: Interval | None) -> str | None:
+    if gate.compares:
+        return f"decide={gate.decide} needs a confidence interval of the change, and two results alone do not tell one"
+    if interval is None:
+        return f"decide={gate.decide} needs a confidence interval, and the result has none"
+    if gate.confidence is not None and not math.isclose(gate.confidence, interval.level, rel_tol=1e-12):
+        return f"the gate asks for an interval of level {gate.confidence:g}, and the result has one of {interval.level:g}"
+    if not all(isinstance(end, int | float) and not math.isnan(end) for end in (interval.low, interval.high)):
+        return "the confidence interval is NaN"
+    return None
+
+
+def _comparison(gate: Gate, value: float, met: bool) -> str:
+    text = f"{value:.7g}" if isinstance(value, float) else str(value)
+    # Rounded for people, but never so that it looks like what it is not.
+    if OPERATORS[gate.op](float(text), gate.threshold) != met:
+        text = repr(value)
+    return f"{text} is {'' if met else 'not '}{gate.op} {number_text(gate.threshold)}"
+
+
+def _single(value: Any) -> Any:
+    return value if isinstance(value, int | float) else None
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _record(gate: Gate, metric: str, measured: _Measured, judgement: _Judgement, before: _Measured | None = None) -> dict[str, Any]:
+    """One gate at one slice as plain values; the schema of a result describes them."""
+    return {
+        "gate": str(gate),
+        "metric": metric,
+        "of": gate.of,
+        "slice": None if measured.slice is None else dict(measured.slice),
+        "op": gate.op,
+        "threshold": gate.threshold,
+        "value": judgement.compared,
+        "candidate": _single(measured.value),
+        "baseline": None if before is None else _single(before.value),
+        "ci": None if gate.decide == "point" or measured.ci is None else measured.ci._asdict(),
+        "count": measured.rows,
+        "decide": gate.decide,
+        "confidence": gate.confidence,
+        "min_rows": gate.min_rows,
+        "severity": gate.severity,
+        "outcome": judgement.outcome,
+        "reason": judgement.reason,
+    }

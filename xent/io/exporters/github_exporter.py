@@ -1,0 +1,91 @@
+"""What GitHub Actions reads: annotations in the output of a step, and its summary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xent.core.errors import DataError
+from xent.io.escaping import printable
+from xent.io.exporters.markdown_exporter import gate_table, to_markdown
+from xent.io.gate_words import outcome_word, slice_text
+
+if TYPE_CHECKING:
+    from xent.core.result import Result
+
+MOST_ANNOTATIONS = 10
+"""GitHub shows so many of a step and drops the rest."""
+
+MOST_BYTES = 1 << 20
+"""The longest summary that GitHub takes; of a longer one it shows nothing."""
+
+_CUT = "\n\n... The rest is in the result: this is as long as a summary may be.\n"
+
+_WORST_FIRST = ("fail", "error", "inconclusive", "pass")
+
+
+def to_github(result: Result) -> str:
+    """An annotation for each gate, however many slices it has: those that stop first, and ten at most."""
+    by_gate: dict[str, list[Mapping[str, Any]]] = {}
+    for gate in result.gates:
+        by_gate.setdefault(gate["gate"], []).append(gate)
+    groups = sorted(by_gate.values(), key=lambda group: (group[0]["severity"] != "error", min(map(_rank, group))))
+    lines = [_annotation(group) for group in groups[:MOST_ANNOTATIONS]]
+    if not lines:
+        values = ", ".join(f"{metric.label or metric.name} {metric.value}" for metric in result.metrics)
+        lines = [f"::notice title=xent::{_data(values)}"]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _rank(gate: Mapping[str, Any]) -> int:
+    return _WORST_FIRST.index(gate["outcome"])
+
+
+def _annotation(group: Sequence[Mapping[str, Any]]) -> str:
+    worst = min(group, key=_rank)
+    outcome = worst["outcome"]
+    level = "notice" if outcome == "pass" else "error" if worst["severity"] == "error" and outcome != "inconclusive" else "warning"
+    message = worst["reason"]
+    if worst["slice"] is not None:
+        alike = sum(gate["outcome"] == outcome for gate in group)
+        message = f"{alike} of {len(group)} slices {outcome_word(worst)}, the first is {slice_text(worst)}: {message}"
+    title = f"{worst['gate']}: {outcome_word(worst)}"
+    return f"::{level} title={_property(title)}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def step_summary(result: Result, most: int = MOST_BYTES) -> str:
+    """The result in Markdown, at most so many bytes long, cut at the end of a line."""
+    # The verdict and the gates come first, so that a cut takes values and not them.
+    head = "### xent\n\n"
+    text = f"{head}{gate_table(result)}\n" if result.gates else head
+    text += f"{to_markdown(result._replace(gates=()))}\n"
+    content = text.encode("utf-8", "replace")
+    if len(content) <= most:
+        return text
+    kept = content[: max(0, most - len(_CUT))]
+    return kept[: kept.rfind(b"\n") + 1].decode("utf-8") + _CUT if b"\n" in kept else ""
+
+
+def append_summary(result: Result, path: Path) -> None:
+    """Appends the summary to the file that GitHub names, and keeps the whole of it below its limit.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written.
+    """
+    try:
+        there = path.stat().st_size if path.exists() else 0
+        with path.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(step_summary(result, MOST_BYTES - 1 - there))
+    except OSError as error:
+        raise DataError(f"cannot write the summary {str(path)!r}: {error.strerror or error}") from error
