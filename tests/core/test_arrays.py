@@ -163,7 +163,7 @@ def test_classes_move_to_the_end():
 
 
 def test_blocks_are_the_rows_in_order():
-    rows = (1 << 15) + 7
+    rows = (1 << 16) + 7
     batch = Batch(np.arange(rows), np.arange(rows) / rows, np.ones(rows), origin=(3, 100))
     blocks = list(batch.blocks())
     assert len(blocks) > 1
