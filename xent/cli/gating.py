@@ -100,6 +100,8 @@ class Gating:
 
     def judged(self, result: Result) -> Result:
         """The result with what became of the gates."""
+        if not self.gates:
+            return result
         from xent.core.judging import judge
 
         baseline = self._read[0] if self._read else None

@@ -128,11 +128,11 @@ def row_named(name: str) -> Row:
     UsageError
         The file cannot be used.
     """
-    from xent.core.own_metrics import row_in_file
-
     file = _FILE.fullmatch(name)
     if file is None and not name.endswith(".py"):
         return row_of(name)
+    from xent.core.own_metrics import row_in_file
+
     return row_in_file(file["path"], file["name"]) if file else row_in_file(name, "")
 
 
