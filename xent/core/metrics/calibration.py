@@ -162,8 +162,8 @@ class ExpectedCalibrationError(Metric):
     Notes
     -----
     A bin of equal width holds its upper end and not its lower one. Of bins of equal mass, a row lies in number floor(bins b / w), where
-    b of the weight w of all rows has less confidence; rows of equal confidence are never parted. Source: Guo et al. (2017), equation 3; Nixon et
-    al., "Measuring Calibration in Deep Learning", CVPR Workshops 2019.
+    b of the weight w of all rows has less confidence; rows of equal confidence are never parted. Source: Guo et al. (2017), equation
+    3; Nixon et al., "Measuring Calibration in Deep Learning", CVPR Workshops 2019.
 
     >>> round(ExpectedCalibrationError(bins=2)([0, 1, 1, 0], [0.1, 0.9, 0.8, 0.3]), 7)
     0.175
