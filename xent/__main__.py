@@ -9,7 +9,6 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-
 ENVIRONMENT = {
     # NumPy's matrix library starts threads when it is imported, and no metric multiplies matrices.
     "OPENBLAS_NUM_THREADS": "1",

@@ -13,6 +13,7 @@ import click
 from xent.cli.examples import Command
 from xent.cli.metrics_command import complete_metric
 from xent.cli.options import input_options, progress_option
+from xent.io.request import MAX_SLICES
 
 if TYPE_CHECKING:
     from xent.core.metric import Metric
@@ -35,6 +36,7 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
         "xent eval preds.csv --label y --pred 'p_*' --weight w -m cce -m sparse_categorical_crossentropy",
         "xent eval y_pred.npy --labels y_true.npy --from-logits -f json",
         "xent eval scores.csv -m binary_focal_crossentropy:gamma=3 -o result.json -o result.md",
+        "xent eval preds.parquet -m accuracy --by country --by 'device,age=cut(age,18,30,50)'",
         "xent eval ranked.csv --label relevance --pred score --group query -m ndcg:k=10",
         "zcat preds.csv.gz | xent eval - --input-format csv -q",
     ),
@@ -50,6 +52,20 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
 )
 @input_options
 @click.option("--group", metavar="COL", help="Rows of one value are the documents of one query, for metrics of rankings.")
+@click.option(
+    "--by",
+    multiple=True,
+    metavar="COL[,COL...]",
+    help="Also the values of every slice of the rows; repeatable. Commas cross columns; numbers are cut as in 'age=cut(age,18,30,50)'.",
+)
+@click.option(
+    "--max-slices",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=MAX_SLICES,
+    show_default=True,
+    help="The most slices that a --by may make.",
+)
 @click.option("--from-logits", is_flag=True, help="The predictions are logits.")
 @click.option("--label-smoothing", type=float, metavar="X", help="Smoothing of the labels, for the metrics that take it.")
 @click.option("--axis", type=int, metavar="N", help="Axis of the classes, for the metrics that take it.")
@@ -85,6 +101,8 @@ def command(
     request: Request,
     metrics: tuple[str, ...],
     group: str | None,
+    by: tuple[str, ...],
+    max_slices: int,
     from_logits: bool,
     label_smoothing: float | None,
     axis: int | None,
@@ -110,6 +128,7 @@ def command(
     asked = build(parse(metrics), flags, soft_flags) if metrics else None
     if group is not None:
         request = dataclasses.replace(request, group=_checked_group(group, asked))
+    request = dataclasses.replace(request, by=_checked_by(by), max_slices=max_slices)
     formats = output_formats(outputs, form, request)
     result = evaluate_request(request, asked, flags, soft_flags, nan=nan, from_logits=from_logits, quiet=quiet, progress=progress)
     if outputs:
@@ -228,6 +247,27 @@ def _checked_group(group: str, metrics: Sequence[Metric] | None) -> str:
     takers = " or ".join(f"-m {row.name}" for row in table().values() if row.inputs == "queries")
     names = ", ".join(dict.fromkeys(metric.row.name for metric in metrics or ()))
     raise UsageError("--group: none of the metrics takes it" + (f" ({names})" if names else "") + f"; name one that does: {takers}")
+
+
+def _checked_by(by: tuple[str, ...]) -> tuple[str, ...]:
+    """The ways of slicing that `--by` asks for.
+
+    Raises
+    ------
+    UsageError
+        One stands there twice, or has the wrong form.
+    """
+    from xent.core.errors import UsageError
+
+    if not by:
+        return by
+    from xent.io.slices import parse_by
+
+    for text in by:
+        parse_by(text)
+        if by.count(text) > 1:
+            raise UsageError(f"--by {text} stands there twice")
+    return by
 
 
 def output_formats(outputs: Sequence[Path], form: str | None, request: Request) -> dict[Path, str]:

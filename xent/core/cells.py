@@ -174,6 +174,14 @@ class Cells:
         start, stop = np.searchsorted(run.codes, [group * self.size, (group + 1) * self.size])
         return Cells(self.size, 1, (run.at(slice(start, stop), group * self.size),) if stop > start else ())
 
+    def regrouped(self, places: Array, count: int) -> Cells:
+        """The cells of other groups: group g is a part of group `places[g]` of `count`."""
+        run = self.compact()
+        if not len(run):
+            return Cells(self.size, count)
+        group, cell = np.divmod(run.codes, self.size)
+        return Cells(self.size, count, (Run(places[group] * self.size + cell, run.counts, run.weights).in_order(),))
+
     def dense(self) -> Array:
         """What every cell holds, shape (groups, size), as `Run.amounts` counts it."""
         run = self.compact()

@@ -80,7 +80,10 @@ def _refuse(raw: Array, bad: Array, classes: int) -> None:
         place = int(np.argmax(bad))
         row, column = divmod(place, max(1, bad.size // len(bad)))
         raise DomainError(
-            f"label {raw.reshape(-1)[place].item():.17g} is not a class index from 0 to {classes - 1}", role="y_true", row=row, column=column
+            f"label {raw.reshape(-1)[place].item():.17g} is not a class index from 0 to {classes - 1}",
+            role="y_true",
+            row=row,
+            column=column,
         )
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-
 _FEW = 20
 """So many names are listed where none is near."""
 

@@ -20,12 +20,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xent.core.groups import Groups, regrouped
 from xent.core.lazy import np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from xent.core.groups import Groups
 
 _UNIT = -1074
 """Sums are kept as multiples of 2**_UNIT, the smallest positive float64."""
@@ -112,6 +111,10 @@ class ExactSum:
         """The sum of one group alone."""
         at = slice(group, group + 1)
         return ExactSum(self.units[at], self.nan[at], self.inf[at], self.minus_inf[at])
+
+    def regrouped(self, places: npt.NDArray[np.intp], count: int) -> ExactSum:
+        """The sums of other groups: group g is a part of group `places[g]` of `count`."""
+        return ExactSum(*(regrouped(part, places, count) for part in (self.units, self.nan, self.inf, self.minus_inf)))
 
     def to_float(self) -> npt.NDArray[np.float64]:
         """The sums as float64, shape (groups,), each rounded once."""

@@ -94,6 +94,9 @@ class RowValues(State):
         mine = self.codes == group
         return type(self)(self.values[mine], self.places[mine], np.zeros(np.count_nonzero(mine), dtype=np.intp), np.zeros(1))
 
+    def regrouped(self, places: Array, count: int) -> Self:
+        return type(self)(self.values, self.places, places[self.codes], np.zeros(count))
+
     def by_group(self) -> Array:
         """The values of each group in the order of the rows: an array of arrays, since groups differ in length."""
         order = np.lexsort((self.places[:, 1], self.places[:, 0]))

@@ -10,7 +10,7 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from xent.core.arrays import align, classes_last, as_matrix
+from xent.core.arrays import align, as_matrix, classes_last
 from xent.core.decisions import known_class, predicted_class
 from xent.core.derived import extremes, has_index_labels, sigmoid, softmax, weight_extremes
 from xent.core.errors import DataError, DomainError, NotProbabilityError

@@ -90,8 +90,8 @@ _METRIC = _record(
         "standard_error": _or_null(_ref("value")),
         "health": _or_null(_ref("health")),
         "slice": {
-            **_or_null({"type": "object", "additionalProperties": {"type": "string"}}),
-            "description": "The value of every slice column; null for all rows.",
+            **_or_null({"type": "object", "additionalProperties": {"type": ["string", "null"]}}),
+            "description": "The value of every slice column, null where it is missing; null for all rows.",
         },
         "signature": {"type": "string", "description": "Metric and parameters as text; values of other signatures cannot be compared."},
     },
@@ -108,7 +108,11 @@ RESULT: dict[str, Any] = {
             "xent": {"type": "string", "description": "The version of xent that wrote this."},
             "data": _ref("data"),
             "metrics": {"type": "array", "items": _ref("metric"), "description": "The values for all rows, in the order asked for."},
-            "slices": {"type": "array", "items": _ref("metric"), "description": "The values for each slice."},
+            "slices": {
+                "type": "array",
+                "items": _ref("metric"),
+                "description": "The values for each slice, in the order of --by and then of the slices' values.",
+            },
             "gates": {"type": "array", "items": {"type": "object"}, "description": "What became of every gate."},
             "verdict": {
                 "enum": ["pass", "fail", "inconclusive", "none"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xent.io.escaping import printable
 from xent.io.exporters.plain import json_text, plain
+from xent.io.slice_words import slice_text
 
 if TYPE_CHECKING:
     from xent.core.result import MetricResult, Result
@@ -41,7 +42,7 @@ def _line(metric: MetricResult) -> list[str]:
     names = {
         "name": metric.name,
         "label": metric.label or "",
-        "slice": "" if metric.slice is None else ", ".join(f"{key}={value}" for key, value in metric.slice.items()),
+        "slice": slice_text(metric),
         "direction": metric.direction,
         "signature": metric.signature,
     }
