@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xent.core.table import Row
     from xent.core.tally import NanPolicy
     from xent.io.dataset import Dataset
+    from xent.io.measured import Measured
     from xent.io.request import Request
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown")
@@ -95,6 +96,9 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
     type=click.Path(path_type=Path),
     help="Also write the result there, in the format of its ending; repeatable; whole or not at all.",
 )
+@click.option(
+    "--state", metavar="FILE", type=click.Path(path_type=Path), help="Also write there what xent merge makes one result of several from."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print only the bare numbers, all digits, one a line.")
 @progress_option
 def command(
@@ -111,6 +115,7 @@ def command(
     nan: NanPolicy,
     form: str | None,
     outputs: tuple[Path, ...],
+    state: Path | None,
     quiet: bool,
     progress: bool | None,
 ) -> None:
@@ -119,8 +124,6 @@ def command(
     Several sources are one data set. CSV, TSV and JSON lines (plain or .gz .zst .bz2), Parquet, Arrow, NPY and NPZ are read in one
     streaming pass, and memory does not grow with the rows.
     """
-    from xent.cli.streams import emit
-
     # What is wrong with the question is said before any file is opened.
     given = {"label_smoothing": label_smoothing, "axis": axis, "ignore_class": ignore_class}
     flags = {key: value for key, value in given.items() if value is not None}
@@ -130,11 +133,28 @@ def command(
         request = dataclasses.replace(request, group=_checked_group(group, asked))
     request = dataclasses.replace(request, by=_checked_by(by), max_slices=max_slices)
     formats = output_formats(outputs, form, request)
-    result = evaluate_request(request, asked, flags, soft_flags, nan=nan, from_logits=from_logits, quiet=quiet, progress=progress)
-    if outputs:
+    if state is not None:
+        check_state(state, formats, request, asked)
+    measured = evaluate_request(
+        request, asked, flags, soft_flags, nan=nan, from_logits=from_logits, identify=state is not None, quiet=quiet, progress=progress
+    )
+    hand_over(measured, formats, form, state=state, quiet=quiet)
+
+
+def hand_over(measured: Measured, formats: Mapping[Path, str], form: str | None, *, state: Path | None, quiet: bool) -> None:
+    """Writes the result and the state to where they were asked for, all of them or none, and then prints the result."""
+    from xent.cli.streams import emit
+
+    result = measured.result()
+    contents = {path: render(result, formats[path]).encode("utf-8", "replace") for path in formats}
+    if state is not None:
+        from xent.io.state_file import state_text
+
+        contents[state] = state_text(measured).encode()
+    if contents:
         from xent.io.writing import write_files
 
-        write_files({path: render(result, formats[path]).encode("utf-8", "replace") for path in outputs})
+        write_files(contents)
     if quiet:
         emit(bare_numbers(result))
     else:
@@ -149,25 +169,26 @@ def evaluate_request(
     *,
     nan: NanPolicy,
     from_logits: bool,
+    identify: bool,
     quiet: bool,
     progress: bool | None,
-) -> Result:
-    """The result; without metrics, that of the set for the task that the data show."""
+) -> Measured:
+    """What was measured; without metrics, with the set for the task that the data show."""
     from xent.cli.exits import say
     from xent.cli.progress import Progress
     from xent.cli.signals import watched
     from xent.io.dataset import open_dataset
-    from xent.io.evaluation import evaluate
+    from xent.io.evaluation import measure
 
     with watched(), open_dataset(request) as dataset:
         if metrics is None:
             metrics = build(defaults_for(dataset), flags, soft_flags)
         with Progress(dataset.rows, wanted=False if quiet and progress is None else progress) as bar:
-            result = evaluate(dataset, metrics, nan=nan, from_logits=from_logits, progress=bar.add)
+            measured = measure(dataset, metrics, nan=nan, from_logits=from_logits, identify=identify, progress=bar.add)
         # Said last, so that a run that fails says nothing but why.
         for note in () if quiet else dataset.notes:
             say(note)
-        return result
+        return measured
 
 
 def parse(texts: Sequence[str]) -> list[Spec]:
@@ -288,13 +309,30 @@ def output_formats(outputs: Sequence[Path], form: str | None, request: Request) 
     for path in outputs:
         if path in formats:
             raise UsageError(f"--output {str(path)!r} is named twice")
-        if path.is_dir() or not path.absolute().parent.is_dir():
-            raise UsageError(f"--output {str(path)!r} is a folder" if path.is_dir() else f"--output {str(path)!r}: there is no such folder")
-        for source in (*request.sources, request.labels):
-            if source and path.is_file() and Path(source).is_file() and path.samefile(source):
-                raise UsageError(f"--output {str(path)!r} would replace what is read")
+        _check_place("--output", path, request)
         formats[path] = form if form is not None and path.suffix.lower() not in SUFFIXES else format_of(path)
     return formats
+
+
+def check_state(state: Path, formats: Mapping[Path, str], request: Request, metrics: Sequence[Metric] | None) -> None:
+    """Raises `UsageError` where a state cannot be written there, or cannot hold one of the metrics."""
+    from xent.core.errors import UsageError
+    from xent.io.state_file import check_storable
+
+    _check_place("--state", state, request)
+    if state in formats:
+        raise UsageError(f"--state {str(state)!r} is an --output too")
+    check_storable(metrics or ())
+
+
+def _check_place(flag: str, path: Path, request: Request) -> None:
+    from xent.core.errors import UsageError
+
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise UsageError(f"{flag} {str(path)!r} is a folder" if path.is_dir() else f"{flag} {str(path)!r}: there is no such folder")
+    for source in (*request.sources, request.labels):
+        if source and path.is_file() and Path(source).is_file() and path.samefile(source):
+            raise UsageError(f"{flag} {str(path)!r} would replace what is read")
 
 
 def render(result: Result, form: str, *, to_terminal: bool = False) -> str:

@@ -6,7 +6,7 @@ import click
 
 from xent.cli.examples import Command
 
-KINDS = ("result",)
+KINDS = ("result", "state")
 
 
 @click.command(
@@ -16,7 +16,7 @@ KINDS = ("result",)
 )
 @click.argument("kind", type=click.Choice(KINDS), default="result")
 def command(kind: str) -> None:
-    """Print the JSON Schema (2020-12) of the JSON that xent writes: of a result."""
+    """Print the JSON Schema (2020-12) of the JSON that xent writes: of a result, or of the state that --state writes."""
     from xent.cli.streams import emit
     from xent.io.exporters.plain import json_text
     from xent.io.schema import SCHEMAS

@@ -198,7 +198,7 @@ class ScoreTables(State):
                 "weights": None if table.weights is None else table.weights.tolist(),
                 "counts": table.counts.tolist(),
             }
-            for cell, table in self.compact().tables.items()
+            for cell, table in sorted(self.compact().tables.items())
         ]
         return {"size": self.size, "groups": self.groups, "tables": tables, "missing": self.missing.tolist()}
 

@@ -61,6 +61,10 @@ class State:
                 moved[field.name] = value.regrouped(places, count)
         return type(self)(**moved)
 
+    def after(self, sources: int) -> Self:
+        """The state of the same rows, read after so many other sources; most states do not know where their rows stood."""
+        return self
+
     def to_json(self) -> dict[str, Any]:
         """Plain values: lists, numbers and decimal strings."""
         plain: dict[str, Any] = {}
@@ -80,7 +84,10 @@ def _field_from_json(plain: Mapping[str, Any]) -> ExactSum | Cells | Array:
         return ExactSum.from_json(plain)
     if "codes" in plain:
         return Cells.from_json(plain)
-    return np.array(plain["values"], dtype=plain["dtype"])
+    dtype = np.dtype(plain["dtype"])
+    if dtype.kind not in "biuf":
+        raise DataError(f"a state holds numbers, and none of the type {plain['dtype']!r}")
+    return np.array(plain["values"], dtype=dtype)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -200,6 +200,13 @@ class Tally:
         moved.digest, moved.contents = self.digest, dict(self.contents)
         return moved
 
+    def after(self, sources: int) -> Tally:
+        """A tally of the same rows, read after so many other sources."""
+        moved = self.regrouped(np.arange(self.groups), self.groups)
+        moved.states = {need: state.after(sources) for need, state in moved.states.items()}
+        moved.contents = {number + sources: content for number, content in self.contents.items()}
+        return moved
+
     def results(self, group: int = 0) -> list[MetricResult]:
         """The value of every metric for one slice, in the order of `metrics`."""
         return [self._result(metric, group) for metric in self.metrics]

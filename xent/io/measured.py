@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 import xent
+from xent.core import digest
 from xent.core.result import DataReport, MetricResult, Result
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class Slices:
         mine.merge(theirs)
         return type(self)(self.by, tuple(keys), mine)
 
+    def after(self, sources: int) -> Self:
+        """The same slices, of rows that are read after so many other sources."""
+        return type(self)(self.by, self.keys, self.tally.after(sources))
+
     def results(self) -> Iterable[MetricResult]:
         """The value of every metric for every slice."""
         for group, key in enumerate(self.keys):
@@ -67,3 +72,18 @@ class Measured:
             metrics=tuple(self.tally.results()),
             slices=tuple(metric for slices in self.slices for metric in slices.results()),
         )
+
+    def merge(self, other: Self) -> Self:
+        """What both have measured, as one run over the sources of this and then those of the other would have."""
+        later = len(self.data.sources)
+        tally = self.tally.after(0)
+        tally.merge(other.tally.after(later))
+        data = self.data._replace(
+            sources=self.data.sources + other.data.sources,
+            rows=tally.rows - tally.rows_dropped,
+            rows_dropped=tally.rows_dropped,
+            weight_sum=float(tally.weights.to_float()[0]),
+            digest=digest.text(tally.digest),
+        )
+        pairs = zip(self.slices, other.slices, strict=True)
+        return type(self)(tally, data, tuple(mine.merge(theirs.after(later)) for mine, theirs in pairs))

@@ -130,5 +130,93 @@ RESULT: dict[str, Any] = {
     },
 }
 
-SCHEMAS: dict[str, dict[str, Any]] = {"result": RESULT}
+_SUMS = _record(
+    "Exact sums, one a slice: multiples of 2^-1074 as decimal strings, and how many values were no finite numbers.",
+    {
+        "units": {"type": "array", "items": {"type": "string", "pattern": "^-?[0-9]+$"}},
+        **{key: {"type": "array", "items": _COUNT} for key in ("nan", "inf", "minus_inf")},
+    },
+)
+
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+
+_TALLY = _record(
+    "What was measured of every slice of one way of slicing, or of all rows as one slice of no columns.",
+    {
+        "by": {
+            "type": "array",
+            "items": _record(
+                "A column that rows are sliced by, and where its numbers are cut.",
+                {
+                    "name": {"type": "string"},
+                    "column": {"type": "string"},
+                    "edges": _or_null({"type": "array", "items": {"type": "number"}}),
+                },
+            ),
+        },
+        "slices": {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": ["string", "null"]}},
+            "description": "One value a column.",
+        },
+        "counts": {"type": "array", "items": _COUNT, "description": "The rows of each slice."},
+        "weights": {**_ref("sums"), "description": "The weight of each slice."},
+        "states": {
+            "type": "array",
+            "items": _or_null({"type": "object", "properties": {"kind": {"type": "string"}}, "required": ["kind"]}),
+            "description": "The states that the metrics need, each once; of exact sums, and of lists with one entry a slice.",
+        },
+    },
+)
+
+STATE: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "xent state",
+    **_record(
+        "What `--state` writes and `xent merge` reads.",
+        {
+            "schema_version": {"const": SCHEMA_VERSION},
+            "xent": {"type": "string", "description": "The version of xent that wrote this; no other one reads it."},
+            "kind": {"const": "state"},
+            "data": _record(
+                "What was read.",
+                {
+                    "sources": {
+                        "type": "array",
+                        "items": _record(
+                            "A file, and what tells its rows from others whatever it is called: of labels, predictions and weights.",
+                            {"name": {"type": "string"}, "rows": _COUNT, "digest": _ref("digest")},
+                        ),
+                    },
+                    "rows": {**_COUNT, "description": "Rows read, with those left out."},
+                    "rows_dropped": _COUNT,
+                    "classes": _or_null(_COUNT),
+                    "class_names": _or_null(_TEXTS),
+                    "columns": {"type": "object"},
+                    "digest": _ref("digest"),
+                },
+            ),
+            "options": _record(
+                "How rows were read.", {"nan": {"enum": ["error", "skip", "propagate"]}, "from_logits": {"type": "boolean"}}
+            ),
+            "metrics": {
+                "type": "array",
+                "items": _record(
+                    "A metric.",
+                    {
+                        "name": {"type": "string"},
+                        "label": _or_null({"type": "string"}),
+                        "params": {"type": "object"},
+                        "signature": {"type": "string"},
+                    },
+                ),
+            },
+            "tallies": {"type": "array", "minItems": 1, "items": _ref("tally")},
+            "checksum": {"type": "string", "description": "Of all the rest; a file that was changed is refused."},
+        },
+    ),
+    "$defs": {"sums": _SUMS, "tally": _TALLY, "digest": {"type": "string", "pattern": "^[0-9a-f]{32}$"}},
+}
+
+SCHEMAS: dict[str, dict[str, Any]] = {"result": RESULT, "state": STATE}
 """Every schema by the name under which `xent schema` prints it."""
