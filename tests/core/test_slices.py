@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xent.core.batch import Batch
+from xent.core.cells import Cells, to_float
 from xent.core.exact import ExactSum
 from xent.core.groups import Groups, regrouped
 from xent.core.slices import SlicedTally
@@ -141,3 +142,22 @@ def test_the_content_of_a_source_is_its_rows_whatever_their_order():
     others += [content(labels, scores, weights[order]), content(labels[1:], scores[1:], weights[1:])]
     assert len({whole, *others}) == 6
     assert whole.rows == 100
+
+
+def test_weighted_rows_in_so_many_cells_that_they_wait():
+    random = np.random.default_rng(2)
+    cell, group, weight = random.integers(0, 900, 700_000), random.integers(0, 3, 700_000), random.integers(0, 9, 700_000) / 4
+    cells = Cells(900, 3)
+    for start in range(0, len(cell), 50_000):
+        at = slice(start, start + 50_000)
+        cells = cells + Cells.of(cell[at], 900, weight[at], Groups(group[at], 3))
+    expected = np.bincount(group * 900 + cell, weights=weight, minlength=2700).reshape(3, 900)
+    assert len(cells.runs) == 1
+    assert cells.waiting
+    assert to_float(cells.dense()).tolist() == expected.tolist()
+    assert to_float(cells.take(1).dense()).tolist() == expected[1:2].tolist()
+    assert to_float(cells.regrouped(np.array([1, 0, 1]), 2).dense()).tolist() == [
+        expected[1].tolist(),
+        (expected[0] + expected[2]).tolist(),
+    ]
+    assert to_float(cells.renumbered(lambda cell: 2 * cell, 1800).dense())[:, ::2].tolist() == expected.tolist()

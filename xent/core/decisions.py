@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xent.core import derived
 from xent.core.arrays import require_same_shape, take_class
 from xent.core.batch import Batch
-from xent.core.cells import Cells, Run, cells_of
+from xent.core.cells import cells_of
 from xent.core.errors import DataError, DomainError, UsageError
 from xent.core.groups import regrouped
 from xent.core.lazy import np
@@ -112,14 +112,11 @@ def crosstab(batch: Batch) -> Crosstab:
         numbers = np.full(len(true), width, dtype=np.int64)
     # Numbered within these rows the cells are few, and a table with a place for each counts them fastest.
     cells = cells_of(batch, true * width + predicted, width * width)
-    run = cells.compact()
-    group, pair = np.divmod(run.codes, max(1, width * width))
-    codes = group * _CLASSES**2 + pair // max(1, width) * _CLASSES + pair % max(1, width)
-    runs = (Run(codes, run.counts, run.weights),) if len(run) else ()
+    cells = cells.renumbered(lambda pair: pair // max(1, width) * _CLASSES + pair % max(1, width), _CLASSES**2)
     # Every slice has the classes of its own rows: which others they were read beside must not show.
     groups = batch.groups
     classes = np.array([width], dtype=np.int64) if groups is None else regrouped(numbers, groups.codes, groups.count, largest=True)
-    return Crosstab(Cells(_CLASSES**2, cells.groups, runs), classes)
+    return Crosstab(cells, classes)
 
 
 def _class_numbers(values: Array, role: str) -> Array:

@@ -61,6 +61,8 @@ def distinct_values(column: Column) -> tuple[list[Any], npt.NDArray[np.intp]]:
         raise TypeError(f"holds {array.type}, neither numbers nor text")
     encoded: Any = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     values = [*encoded.dictionary.to_pylist(), None]
+    if encoded.null_count == 0:
+        return values, values_of(encoded.indices).astype(np.intp)
     codes = np.where(valid_rows(encoded), np.nan_to_num(values_of(encoded.indices)), len(values) - 1).astype(np.intp)
     return values, codes
 
