@@ -15,6 +15,7 @@ from xent.cli import exits
 COMMANDS = {
     "eval": ("xent.cli.evaluate", "Evaluate predictions from files: the metrics, and how sound they are."),
     "gate": ("xent.cli.gate_command", "Judge a saved result by gates, without reading data."),
+    "merge": ("xent.cli.merge", "Make one result of several states, bit for bit that of one run over all their rows."),
     "inspect": ("xent.cli.inspect_command", "Look into files: columns, labels, ranges, and the command to evaluate them."),
     "explain": (
         "xent.cli.explain",

@@ -14,6 +14,7 @@ from xent.cli.configuration import ConfiguredCommand
 from xent.cli.gating import gate_options
 from xent.cli.metrics_command import complete_metric
 from xent.cli.options import input_options, progress_option
+from xent.io.request import MAX_SLICES
 
 if TYPE_CHECKING:
     from xent.cli.gating import Gating
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from xent.core.table import Row
     from xent.core.tally import NanPolicy
     from xent.io.dataset import Dataset
+    from xent.io.measured import Measured
     from xent.io.request import Request
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "junit", "github")
@@ -37,6 +39,7 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
         "xent eval preds.csv --label y --pred 'p_*' --weight w -m cce -m sparse_categorical_crossentropy",
         "xent eval y_pred.npy --labels y_true.npy --from-logits -f json",
         "xent eval scores.csv -m binary_focal_crossentropy:gamma=3 -o result.json -o result.md",
+        "xent eval preds.parquet -m accuracy --by country --by 'device,age=cut(age,18,30,50)'",
         "xent eval ranked.csv --label relevance --pred score --group query -m ndcg:k=10",
         "xent eval preds.csv --gate 'accuracy >= 0.8' --gate 'delta(bce) <= 0.005' --baseline main.json",
         "zcat preds.csv.gz | xent eval - --input-format csv -q",
@@ -53,6 +56,20 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
 )
 @input_options
 @click.option("--group", metavar="COL", help="Rows of one value are the documents of one query, for metrics of rankings.")
+@click.option(
+    "--by",
+    multiple=True,
+    metavar="COL[,COL...]",
+    help="Also the values of every slice of the rows; repeatable. Commas cross columns; numbers are cut as in 'age=cut(age,18,30,50)'.",
+)
+@click.option(
+    "--max-slices",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=MAX_SLICES,
+    show_default=True,
+    help="The most slices that a --by may make.",
+)
 @click.option("--from-logits", is_flag=True, help="The predictions are logits.")
 @click.option("--label-smoothing", type=float, metavar="X", help="Smoothing of the labels, for the metrics that take it.")
 @click.option("--axis", type=int, metavar="N", help="Axis of the classes, for the metrics that take it.")
@@ -82,6 +99,9 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
     type=click.Path(path_type=Path),
     help="Also write the result there, in the format of its ending; repeatable; whole or not at all.",
 )
+@click.option(
+    "--state", metavar="FILE", type=click.Path(path_type=Path), help="Also write there what xent merge makes one result of several from."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print only the bare numbers, all digits, one a line.")
 @progress_option
 @gate_options
@@ -90,6 +110,8 @@ def command(
     gating: Gating,
     metrics: tuple[str, ...],
     group: str | None,
+    by: tuple[str, ...],
+    max_slices: int,
     from_logits: bool,
     label_smoothing: float | None,
     axis: int | None,
@@ -98,6 +120,7 @@ def command(
     nan: NanPolicy,
     form: str | None,
     outputs: tuple[Path, ...],
+    state: Path | None,
     quiet: bool,
     progress: bool | None,
 ) -> int:
@@ -110,8 +133,6 @@ def command(
     --inconclusive fail, 5 nothing was evaluated or a gate could not be measured. Options also come from XENT_LABEL and the like, and
     from xent.toml.
     """
-    from xent.cli.streams import emit
-
     # What is wrong with the question is said before any file is opened.
     given = {"label_smoothing": label_smoothing, "axis": axis, "ignore_class": ignore_class}
     flags = {key: value for key, value in given.items() if value is not None}
@@ -120,16 +141,37 @@ def command(
     gating.prepare(named=bool(metrics))
     if group is not None:
         request = dataclasses.replace(request, group=_checked_group(group, asked))
-    formats = output_formats(outputs, form, (*request.sources, request.labels))
-    result = evaluate_request(
-        request, asked, flags, soft_flags, gating=gating, nan=nan, from_logits=from_logits, quiet=quiet, progress=progress
+    request = dataclasses.replace(request, by=_checked_by(by), max_slices=max_slices)
+    read = (*request.sources, request.labels)
+    formats = output_formats(outputs, form, read)
+    if state is not None:
+        check_state(state, formats, read, asked)
+    measured = evaluate_request(
+        request,
+        asked,
+        flags,
+        soft_flags,
+        gating=gating,
+        nan=nan,
+        from_logits=from_logits,
+        identify=state is not None,
+        quiet=quiet,
+        progress=progress,
     )
-    write_outputs(result, formats)
+    result = gating.judged(measured.result())
+    write_outputs(result, formats, {} if state is None else {state: measured})
+    print_result(result, form, quiet=quiet)
+    return gating.conclude(result, to_github="github" in (form, *formats.values()))
+
+
+def print_result(result: Result, form: str | None, *, quiet: bool) -> None:
+    """Prints a result as it was asked for; without a format as a table on a terminal and as JSON elsewhere."""
+    from xent.cli.streams import emit
+
     if quiet:
         emit(bare_numbers(result))
     else:
         emit(render(result, form or ("table" if is_terminal() else "json"), to_terminal=is_terminal()))
-    return gating.conclude(result, to_github="github" in (form, *formats.values()))
 
 
 def evaluate_request(
@@ -141,25 +183,26 @@ def evaluate_request(
     gating: Gating,
     nan: NanPolicy,
     from_logits: bool,
+    identify: bool,
     quiet: bool,
     progress: bool | None,
-) -> Result:
-    """The judged result; without metrics, that of the set for the task that the data show and of those that gates name."""
+) -> Measured:
+    """What was measured; without metrics, with the set for the task that the data show and with those that gates name."""
     from xent.cli.exits import say
     from xent.cli.progress import Progress
     from xent.cli.signals import watched
     from xent.io.dataset import open_dataset
-    from xent.io.evaluation import evaluate
+    from xent.io.evaluation import measure
 
     with watched(), open_dataset(request) as dataset:
         if metrics is None:
             metrics = build(gating.with_gated(defaults_for(dataset)), flags, soft_flags)
         with Progress(dataset.rows, wanted=False if quiet and progress is None else progress) as bar:
-            result = gating.judged(evaluate(dataset, metrics, nan=nan, from_logits=from_logits, progress=bar.add))
+            measured = measure(dataset, metrics, nan=nan, from_logits=from_logits, identify=identify, progress=bar.add)
         # Said last, so that a run that fails says nothing but why.
         for note in () if quiet else dataset.notes:
             say(note)
-        return result
+        return measured
 
 
 def parse(texts: Sequence[str]) -> list[Spec]:
@@ -241,6 +284,27 @@ def _checked_group(group: str, metrics: Sequence[Metric] | None) -> str:
     raise UsageError("--group: none of the metrics takes it" + (f" ({names})" if names else "") + f"; name one that does: {takers}")
 
 
+def _checked_by(by: tuple[str, ...]) -> tuple[str, ...]:
+    """The ways of slicing that `--by` asks for.
+
+    Raises
+    ------
+    UsageError
+        One stands there twice, or has the wrong form.
+    """
+    from xent.core.errors import UsageError
+
+    if not by:
+        return by
+    from xent.io.slices import parse_by
+
+    for text in by:
+        parse_by(text)
+        if by.count(text) > 1:
+            raise UsageError(f"--by {text} stands there twice")
+    return by
+
+
 def output_formats(outputs: Sequence[Path], form: str | None, read: Sequence[str | None]) -> dict[Path, str]:
     """The format of every file to write.
 
@@ -259,21 +323,43 @@ def output_formats(outputs: Sequence[Path], form: str | None, read: Sequence[str
     for path in outputs:
         if path in formats:
             raise UsageError(f"--output {str(path)!r} is named twice")
-        if path.is_dir() or not path.absolute().parent.is_dir():
-            raise UsageError(f"--output {str(path)!r} is a folder" if path.is_dir() else f"--output {str(path)!r}: there is no such folder")
-        for source in read:
-            if source and path.is_file() and Path(source).is_file() and path.samefile(source):
-                raise UsageError(f"--output {str(path)!r} would replace what is read")
+        _check_place("--output", path, read)
         formats[path] = form if form is not None and path.suffix.lower() not in SUFFIXES else format_of(path)
     return formats
 
 
-def write_outputs(result: Result, formats: Mapping[Path, str]) -> None:
-    """Writes the result to every file in its format: to all of them or to none."""
-    if formats:
+def write_outputs(result: Result, formats: Mapping[Path, str], states: Mapping[Path, Measured] | None = None) -> None:
+    """Writes the result to every file in its format, and states to theirs: all of them or none."""
+    contents = {path: render(result, form).encode("utf-8", "replace") for path, form in formats.items()}
+    if states:
+        from xent.io.state_file import state_text
+
+        contents |= {path: state_text(measured).encode() for path, measured in states.items()}
+    if contents:
         from xent.io.writing import write_files
 
-        write_files({path: render(result, form).encode("utf-8", "replace") for path, form in formats.items()})
+        write_files(contents)
+
+
+def check_state(state: Path, formats: Mapping[Path, str], read: Sequence[str | None], metrics: Sequence[Metric] | None) -> None:
+    """Raises `UsageError` where a state cannot be written there, or cannot hold one of the metrics."""
+    from xent.core.errors import UsageError
+    from xent.io.state_file import check_storable
+
+    _check_place("--state", state, read)
+    if state in formats:
+        raise UsageError(f"--state {str(state)!r} is an --output too")
+    check_storable(metrics or ())
+
+
+def _check_place(flag: str, path: Path, read: Sequence[str | None]) -> None:
+    from xent.core.errors import UsageError
+
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise UsageError(f"{flag} {str(path)!r} is a folder" if path.is_dir() else f"{flag} {str(path)!r}: there is no such folder")
+    for source in read:
+        if source and path.is_file() and Path(source).is_file() and path.samefile(source):
+            raise UsageError(f"{flag} {str(path)!r} would replace what is read")
 
 
 def render(result: Result, form: str, *, to_terminal: bool = False) -> str:

@@ -117,9 +117,11 @@ class Gating:
             from xent.io.exporters.github_exporter import append_summary
 
             append_summary(result, Path(summary))
+        from xent.io.slice_words import slice_name
+
         told = [gate for gate in result.gates if gate["outcome"] != "pass"]
         for gate in told[:MOST_TOLD]:
-            where = "" if gate["slice"] is None else f" [{', '.join(f'{key}={value}' for key, value in gate['slice'].items())}]"
+            where = "" if gate["slice"] is None else f" [{slice_name(gate['slice'])}]"
             word = {"fail": "failed", "error": "could not be measured"}.get(gate["outcome"], gate["outcome"])
             warning = "warning: " if gate["severity"] == "warn" else ""
             exits.say(f"{warning}gate {gate['gate']}{where} {word}: {gate['reason']}".replace("\n", " "))

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from xent.io.escaping import printable
 from xent.io.health_words import health_sentences
+from xent.io.slice_words import slice_text, worst_first
 
 if TYPE_CHECKING:
     from xent.core.result import DataReport, MetricResult, Result
@@ -23,10 +24,14 @@ ARROWS = {"lower": "↓", "higher": "↑", "none": ""}
 MOST_VALUES = 12
 """So many values of an array are shown."""
 
+MOST_SLICES = 50
+"""So many slices are shown for each metric and way of slicing."""
+
 
 def result_table(result: Result, *, to_terminal: bool = False) -> str:
-    """Metrics with their values and rows, then what was done to the predictions, then what was read."""
-    rows = (*result.metrics, *result.slices)
+    """Metrics with their values and rows, the worst slices first, then what was done to the predictions, then what was read."""
+    ranked = worst_first(result.slices)
+    rows = (*result.metrics, *(metric for slices in ranked for metric in slices[:MOST_SLICES]))
     sliced = any(metric.slice is not None for metric in rows)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("metric", *(["slice"] if sliced else [])):
@@ -37,13 +42,15 @@ def result_table(result: Result, *, to_terminal: bool = False) -> str:
     for metric in rows:
         where = [Text(_slice(metric))] if sliced else []
         table.add_row(_name(metric), *where, Text(shown(metric.value)), Text(ARROWS[metric.direction]), Text(f"{metric.count:,}"))
-    health = (Text(line, style="yellow") for line in _health_lines(rows))
+    health = (Text(line, style="yellow") for line in _health_lines(result.metrics))
+    left = sorted({len(slices) for slices in ranked if len(slices) > MOST_SLICES})
+    more = (Text(f"the first {MOST_SLICES} of {count:,} slices; -f csv has all", style="dim") for count in left)
     gates = []
     if result.gates:
         from xent.cli.gate_table import gate_parts
 
         gates = gate_parts(result)
-    return printed([table, *health, Text(data_line(result.data), style="dim"), *gates], to_terminal=to_terminal)
+    return printed([table, *more, *health, Text(data_line(result.data), style="dim"), *gates], to_terminal=to_terminal)
 
 
 def printed(parts: Sequence[Table | Text | str], *, to_terminal: bool = False) -> str:
@@ -89,9 +96,7 @@ def _name(metric: MetricResult) -> Text:
 
 
 def _slice(metric: MetricResult) -> str:
-    if metric.slice is None:
-        return "all"
-    return printable(", ".join(f"{key}={value}" for key, value in metric.slice.items()))
+    return "all" if metric.slice is None else printable(slice_text(metric))
 
 
 def _health_lines(rows: tuple[MetricResult, ...]) -> list[str]:

@@ -6,7 +6,7 @@ import click
 
 from xent.cli.examples import Command
 
-KINDS = ("result", "config")
+KINDS = ("result", "state", "config")
 
 
 @click.command(
@@ -16,7 +16,7 @@ KINDS = ("result", "config")
 )
 @click.argument("kind", type=click.Choice(KINDS), default="result")
 def command(kind: str) -> None:
-    """Print the JSON Schema (2020-12) of a result, or of the configuration that xent reads."""
+    """Print the JSON Schema (2020-12) of a result, of the state that --state writes, or of the configuration that xent reads."""
     from xent.cli.streams import emit
     from xent.io.exporters.plain import json_text
     from xent.io.schema import SCHEMAS

@@ -108,6 +108,10 @@ class Batch:
         """The same rows seen in another way: other labels and predictions, the same weights and slices."""
         return Batch(y_true, y_pred, self.sample_weight, self.groups, self.stored, self.origin, self.row_numbers, self.keys)
 
+    def grouped(self, groups: Groups) -> Batch:
+        """The same rows in other slices."""
+        return Batch(self.y_true, self.y_pred, self.sample_weight, groups, self.stored, self.origin, self.row_numbers, self.keys)
+
     def at(self, rows: Array) -> Batch:
         """The rows where `rows`, a mask of shape (n,), holds."""
         return Batch(

@@ -6,9 +6,9 @@ slices costs what it holds. Unweighted rows are counted as integers and weights 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xent.core.errors import DataError
 from xent.core.exact import ExactSum
@@ -27,6 +27,10 @@ _PARTS = ("units", "nan", "inf", "minus_inf")
 
 _FEW = 512
 """Up to so many cells weights are added to a table with a place for each."""
+
+_MOST_WAITING = 1 << 19
+"""So many weighted rows wait before they are added to cells, where cells are many: exact sums are Python integers, and adding to as many of
+them as there are rows costs more than all else."""
 
 _DENSE = 4096
 """Up to so many cells are counted in a table with a place for each, whatever the number of rows."""
@@ -109,6 +113,13 @@ def _part(sums: ExactSum, part: slice | Array) -> ExactSum:
     return ExactSum(*(getattr(sums, name)[part] for name in _PARTS))
 
 
+class Waiting(NamedTuple):
+    """Weighted rows that are in no run yet: the number of the cell of each, and its weight."""
+
+    codes: Array
+    weights: Array
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
     """What fell into each of `size` cells of each of `groups` groups.
@@ -121,6 +132,7 @@ class Cells:
     size: int
     groups: int = 1
     runs: tuple[Run, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
     _compacted: list[Run] = field(default_factory=list, repr=False)
 
     @classmethod
@@ -130,26 +142,31 @@ class Cells:
         codes = codes.astype(np.int64, copy=False)
         if groups is not None:
             codes = codes + groups.codes * size
+        if len(codes) and weights is not None and size * count > _FEW:
+            # Adding 0.0 makes an array that does not hold on to the chunk it is a part of.
+            return cls(size, count, (), (Waiting(codes, weights + 0.0),))
         return cls(size, count, (Run.of(codes, size * count, weights),) if len(codes) else ())
 
     def __add__(self, other: Cells) -> Cells:
         if (self.size, self.groups) != (other.size, other.groups):
             raise DataError(f"cannot merge {self.groups} x {self.size} cells and {other.groups} x {other.size}")
-        runs = list(self.runs)
-        for run in other.runs:
-            runs.append(run)
-            # Runs of like length are merged, so that each lasting run is at least twice as long as the next: every cell is moved
-            # a logarithmic number of times, however many batches there are.
-            while len(runs) > 1 and len(runs[-2]) <= 2 * len(runs[-1]):
-                runs[-2:] = [runs[-2].merge(runs[-1])]
-        return Cells(self.size, self.groups, tuple(runs))
+        merged = Cells(self.size, self.groups, _cascaded(self.runs, other.runs), self.waiting + other.waiting)
+        return merged.settled() if sum(len(rows.codes) for rows in merged.waiting) >= _MOST_WAITING else merged
+
+    def settled(self) -> Cells:
+        """The same with all rows in runs."""
+        if not self.waiting:
+            return self
+        codes, weights = (np.concatenate(parts) for parts in zip(*self.waiting, strict=True))
+        run = Run.of(codes, self.size * self.groups, weights)
+        return Cells(self.size, self.groups, _cascaded(self.runs, (run,)))
 
     def compact(self) -> Run:
         """All cells as one run, made once; cell c of group g has the number g size + c."""
-        if not self.runs:
+        if not self.runs and not self.waiting:
             return Run(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), None)
         if not self._compacted:
-            *runs, run = self.runs
+            *runs, run = self.settled().runs
             for other in reversed(runs):
                 run = run.merge(other)
             self._compacted.append(run)
@@ -173,6 +190,26 @@ class Cells:
         run = self.compact()
         start, stop = np.searchsorted(run.codes, [group * self.size, (group + 1) * self.size])
         return Cells(self.size, 1, (run.at(slice(start, stop), group * self.size),) if stop > start else ())
+
+    def regrouped(self, places: Array, count: int) -> Cells:
+        """The cells of other groups: group g is a part of group `places[g]` of `count`."""
+
+        def moved(codes: Array) -> Array:
+            group, cell = np.divmod(codes, self.size)
+            return np.asarray(places[group] * self.size + cell)
+
+        runs = tuple(Run(moved(run.codes), run.counts, run.weights).in_order() for run in self.runs)
+        return Cells(self.size, count, runs, tuple(Waiting(moved(rows.codes), rows.weights) for rows in self.waiting))
+
+    def renumbered(self, number: Callable[[Array], Array], size: int) -> Cells:
+        """Other cells, `size` of them: what fell into cell c falls into `number(c)`, which ascends with c."""
+
+        def moved(codes: Array) -> Array:
+            group, cell = np.divmod(codes, max(1, self.size))
+            return np.asarray(group * size + number(cell))
+
+        runs = tuple(Run(moved(run.codes), run.counts, run.weights) for run in self.runs)
+        return Cells(size, self.groups, runs, tuple(Waiting(moved(rows.codes), rows.weights) for rows in self.waiting))
 
     def dense(self) -> Array:
         """What every cell holds, shape (groups, size), as `Run.amounts` counts it."""
@@ -207,6 +244,17 @@ class Cells:
         weights = None if plain["weights"] is None else ExactSum.from_json(plain["weights"])
         run = Run(np.array(plain["codes"], dtype=np.int64), np.array(plain["counts"], dtype=np.int64), weights)
         return cls(plain["size"], plain["groups"], (run,) if len(run) else ())
+
+
+def _cascaded(runs: tuple[Run, ...], more: tuple[Run, ...]) -> tuple[Run, ...]:
+    """Runs with more of them, each at least twice as long as the next."""
+    lasting = list(runs)
+    for run in more:
+        lasting.append(run)
+        # Runs of like length are merged, so that every cell is moved a logarithmic number of times, however many batches there are.
+        while len(lasting) > 1 and len(lasting[-2]) <= 2 * len(lasting[-1]):
+            lasting[-2:] = [lasting[-2].merge(lasting[-1])]
+    return tuple(lasting)
 
 
 def cells_of(batch: Batch, codes: Array, size: int, shares: Array | None = None, kept: Array | None = None) -> Cells:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from xent.core import derived
 from xent.core.arrays import as_matrix, require_same_shape, take_class
 from xent.core.batch import Batch
-from xent.core.cells import Cells, Run, cells_of
+from xent.core.cells import cells_of
 from xent.core.errors import DataError, DomainError, UsageError
+from xent.core.groups import regrouped
 from xent.core.lazy import np
 from xent.core.losses.crossentropy import index_labels
 from xent.core.precision import as_float
@@ -103,17 +104,19 @@ def crosstab(batch: Batch) -> Crosstab:
     """The confusion matrix of the rows; `y_pred` holds scores over classes, or the numbers of the predicted classes if it is a vector."""
     if batch.y_pred.ndim == 1:
         true, predicted = _class_numbers(batch.y_true, "y_true"), _class_numbers(batch.y_pred, "y_pred")
-        width = 1 + int(max(true.max(initial=-1), predicted.max(initial=-1)))
+        numbers = np.maximum(true, predicted) + 1
+        width = int(numbers.max(initial=0))
     else:
         true, predicted = batch.derive(known_class), batch.derive(predicted_class)
         width = batch.y_pred.shape[-1]
+        numbers = np.full(len(true), width, dtype=np.int64)
     # Numbered within these rows the cells are few, and a table with a place for each counts them fastest.
     cells = cells_of(batch, true * width + predicted, width * width, _known(batch))
-    run = cells.compact()
-    group, pair = np.divmod(run.codes, max(1, width * width))
-    codes = group * _CLASSES**2 + pair // max(1, width) * _CLASSES + pair % max(1, width)
-    runs = (Run(codes, run.counts, run.weights),) if len(run) else ()
-    return Crosstab(Cells(_CLASSES**2, cells.groups, runs), np.full(cells.groups, width, dtype=np.int64))
+    cells = cells.renumbered(lambda pair: pair // max(1, width) * _CLASSES + pair % max(1, width), _CLASSES**2)
+    # Every slice has the classes of its own rows: which others they were read beside must not show.
+    groups = batch.groups
+    classes = np.array([width], dtype=np.int64) if groups is None else regrouped(numbers, groups.codes, groups.count, largest=True)
+    return Crosstab(cells, classes)
 
 
 def _known(batch: Batch) -> Array | None:

@@ -20,18 +20,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xent.core.groups import Groups, regrouped
 from xent.core.lazy import np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from xent.core.groups import Groups
 
 _UNIT = -1074
 """Sums are kept as multiples of 2**_UNIT, the smallest positive float64."""
 
 _BLOCK = 1 << 15
 """Values that are split on one grid; 2**15 of them, each below 2**46 steps, cannot overflow an int64."""
+
+_BLOCKS_BY_GROUP = 32
+"""Blocks whose sums by group are added as int64, each of at most 53 bits, before they are added to Python integers."""
 
 _BITS = 46
 """Bits of a value that one grid takes."""
@@ -86,8 +88,8 @@ class ExactSum:
                 total.units[0] += _units_of_block(values[start : start + _BLOCK], total)
             return total
         total = cls.zero(groups.count)
-        for start in range(0, len(values), _BLOCK):
-            at = slice(start, start + _BLOCK)
+        for start in range(0, len(values), _BLOCKS_BY_GROUP * _BLOCK):
+            at = slice(start, start + _BLOCKS_BY_GROUP * _BLOCK)
             _add_by_group(values[at], groups.codes[at], total)
         return total
 
@@ -112,6 +114,10 @@ class ExactSum:
         """The sum of one group alone."""
         at = slice(group, group + 1)
         return ExactSum(self.units[at], self.nan[at], self.inf[at], self.minus_inf[at])
+
+    def regrouped(self, places: npt.NDArray[np.intp], count: int) -> ExactSum:
+        """The sums of other groups: group g is a part of group `places[g]` of `count`."""
+        return ExactSum(*(regrouped(part, places, count) for part in (self.units, self.nan, self.inf, self.minus_inf)))
 
     def to_float(self) -> npt.NDArray[np.float64]:
         """The sums as float64, shape (groups,), each rounded once."""
@@ -271,6 +277,15 @@ def _add_by_group(values: npt.NDArray[Any], codes: npt.NDArray[np.intp], total: 
             multiples = (values + magic) - magic
             values = values - multiples
             anything = bool(values.any())
-        sums = np.bincount(codes, weights=multiples, minlength=len(total)) * math.ldexp(1.0, -step)
-        total.units[:] += sums.astype(np.int64).astype(object) * (1 << (step - _UNIT))
+        total.units[:] += _steps_by_group(multiples, codes, step, len(total)).astype(object) * (1 << (step - _UNIT))
         exponent = step
+
+
+def _steps_by_group(multiples: npt.NDArray[np.float64], codes: npt.NDArray[np.intp], step: int, groups: int) -> npt.NDArray[np.int64]:
+    """How many times 2**step the multiples of it add up to in each group."""
+    steps = np.zeros(groups, dtype=np.int64)
+    for start in range(0, len(codes), _BLOCK):
+        at = slice(start, start + _BLOCK)
+        sums = np.bincount(codes[at], weights=multiples[at], minlength=groups)
+        steps += (sums * math.ldexp(1.0, -step)).astype(np.int64)
+    return steps

@@ -50,8 +50,10 @@ class Column(NamedTuple):
     value: str
     glob: bool
 
-    def fits(self, value: str) -> bool:
-        """Whether a value is meant."""
+    def fits(self, value: str | None) -> bool:
+        """Whether a value is meant. One that is missing is meant by `*` alone."""
+        if value is None:
+            return self.glob and self.value == "*"
         if not self.glob:
             return value == self.value
         return re.fullmatch(".*".join(map(re.escape, self.value.split("*"))), value, re.DOTALL) is not None
@@ -65,7 +67,7 @@ class Selector(NamedTuple):
 
     columns: tuple[Column, ...] = ()
 
-    def fits(self, slice: Mapping[str, str]) -> bool:
+    def fits(self, slice: Mapping[str, str | None]) -> bool:
         """Whether a slice is meant. A slice by other columns, or by more of them, never is.
 
         >>> parse_gate("accuracy[country=d*] > 0.5").slices.fits({"country": "de"})

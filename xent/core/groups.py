@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 class Groups:
     """The slice of every row: `codes`, shape (n,), in `range(count)`.
 
-    Reductions run over the codes with `numpy.bincount`, in one pass whatever the number of slices.
+    Reductions run over the codes with `numpy.bincount`, in one pass whatever the number of slices. Where rows are sliced in several
+    ways, or slices are still being discovered, a group is a part of one slice of each way: `places` holds, for every way, the number of
+    the slice that each group belongs to, shape (count,).
     """
 
     codes: npt.NDArray[np.intp]
     count: int
+    places: tuple[npt.NDArray[np.intp], ...] = ()
 
     def sizes(self) -> npt.NDArray[np.int64]:
         """The number of rows of each group, shape (count,)."""
@@ -39,4 +42,17 @@ class Groups:
 
     def at(self, rows: slice | npt.NDArray[Any]) -> Groups:
         """The same slices for some of the rows."""
-        return Groups(self.codes[rows], self.count)
+        return Groups(self.codes[rows], self.count, self.places)
+
+
+def regrouped(values: npt.NDArray[Any], places: npt.NDArray[np.intp], count: int, *, largest: bool = False) -> npt.NDArray[Any]:
+    """Values with a leading group axis in other groups: those of group g count towards group `places[g]` of `count`.
+
+    They are added, or the largest is taken; then 0 stands for nothing, as it does wherever a state keeps a largest value.
+
+    >>> regrouped(np.array([1, 2, 4]), np.array([1, 0, 1]), 3).tolist()
+    [2, 5, 0]
+    """
+    result = np.zeros((count, *values.shape[1:]), dtype=values.dtype)
+    (np.maximum if largest else np.add).at(result, places, values)
+    return result

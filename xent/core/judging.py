@@ -94,7 +94,7 @@ def find_metric(name: str, known: Sequence[tuple[str | None, str]]) -> int | Non
 class _Measured(NamedTuple):
     """What a gate asks about: for all rows or one slice. A fault says why there is no value."""
 
-    slice: Mapping[str, str] | None
+    slice: Mapping[str, str | None] | None
     value: Any = None
     rows: int | None = None
     ci: Interval | None = None
@@ -149,14 +149,14 @@ def _facts(gate: Gate, result: Result) -> list[_Measured]:
     """A fact about all rows, or about each slice that is meant."""
     if gate.slices is None:
         return [_fact(gate.metric, None, result.metrics, result)]
-    slices: dict[tuple[tuple[str, str], ...], list[MetricResult]] = {}
+    slices: dict[tuple[tuple[str, str | None], ...], list[MetricResult]] = {}
     for metric in result.slices:
         if metric.slice is not None and gate.slices.fits(metric.slice):
             slices.setdefault(tuple(metric.slice.items()), []).append(metric)
     return [_fact(gate.metric, dict(key), metrics, result) for key, metrics in slices.items()]
 
 
-def _fact(fact: str, slice: Mapping[str, str] | None, metrics: Sequence[MetricResult], result: Result) -> _Measured:
+def _fact(fact: str, slice: Mapping[str, str | None] | None, metrics: Sequence[MetricResult], result: Result) -> _Measured:
     # What was left out as one metric of several asked is still there for the others.
     rows = result.data.rows if slice is None else max(metric.count for metric in metrics)
     if fact == "rows":

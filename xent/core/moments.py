@@ -19,7 +19,7 @@ from xent.core import derived
 from xent.core.arrays import as_rows, require_same_shape
 from xent.core.errors import DataError
 from xent.core.exact import ExactSum
-from xent.core.groups import Groups
+from xent.core.groups import Groups, regrouped
 from xent.core.lazy import np
 from xent.core.precision import as_float
 from xent.core.reduction import row_counts
@@ -98,6 +98,12 @@ class Moments(State):
             self.count[group : group + 1],
             *(ExactSum(total.units[at], total.nan[at], total.inf[at], total.minus_inf[at]) for total in sums),
         )
+
+    def regrouped(self, places: Array, count: int) -> Self:
+        outputs = self.outputs
+        cells = (places[:, None] * outputs + np.arange(outputs)).reshape(-1)
+        sums = (getattr(self, field.name).regrouped(cells, count * outputs) for field in fields(self)[1:])
+        return type(self)(regrouped(self.count, places, count), *sums)
 
     def spreads(self) -> Iterator[Spread | None]:
         """The centred moments of every output of every group; None where there is no weight, or a value that is not finite."""

@@ -135,6 +135,11 @@ class GatheredQueries(State):
         kept = documents._replace(codes=np.zeros_like(documents.codes))
         return type(self)(1, (Documents(*(column[mine] for column in kept)),) if mine.any() else ())
 
+    def regrouped(self, places: Array, count: int) -> Self:
+        if self.groups == len(places) <= count and (places == np.arange(len(places))).all():
+            return type(self)(count, self.documents)
+        return type(self)(count, tuple(part._replace(codes=places[part.codes]) for part in self.documents))
+
     def to_json(self) -> dict[str, Any]:
         return {"groups": self.groups, "documents": {name: column.tolist() for name, column in self.whole()._asdict().items()}}
 

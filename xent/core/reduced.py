@@ -94,6 +94,16 @@ class RowValues(State):
         mine = self.codes == group
         return type(self)(self.values[mine], self.places[mine], np.zeros(np.count_nonzero(mine), dtype=np.intp), np.zeros(1))
 
+    def regrouped(self, places: Array, count: int) -> Self:
+        return type(self)(self.values, self.places, places[self.codes], np.zeros(count))
+
+    def after(self, sources: int) -> Self:
+        return type(self)(self.values, self.places + np.array([sources, 0]), self.codes, self.groups)
+
+    def to_json(self) -> dict[str, Any]:
+        order = np.lexsort((self.places[:, 1], self.places[:, 0]))
+        return State.to_json(type(self)(self.values[order], self.places[order], self.codes[order], self.groups))
+
     def by_group(self) -> Array:
         """The values of each group in the order of the rows: an array of arrays, since groups differ in length."""
         order = np.lexsort((self.places[:, 1], self.places[:, 0]))

@@ -46,7 +46,7 @@ class MetricResult:
     ci: Interval | None = None
     standard_error: float | None = None
     health: HealthReport | None = None
-    slice: Mapping[str, str] | None = None
+    slice: Mapping[str, str | None] | None = None
 
 
 class DataReport(NamedTuple):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xent.core.errors import DataError
+from xent.core.groups import regrouped
 from xent.core.lazy import np
 from xent.core.states import State
 
@@ -194,6 +195,18 @@ class ScoreTables(State):
             tables[cell] = tables[cell].merge(table) if cell in tables else table
         return ScoreTables(self.size, self.groups, dict(sorted(tables.items())), (), self.missing)
 
+    def regrouped(self, places: Array, count: int) -> ScoreTables:
+        def moved(cells: Array) -> Array:
+            return np.asarray(places[cells // self.size] * self.size + cells % self.size)
+
+        tables: dict[int, Table] = {}
+        for cell, table in self.tables.items():
+            place = int(places[cell // self.size]) * self.size + cell % self.size
+            tables[place] = tables[place].merge(table) if place in tables else table
+        kind = np.min_scalar_type(self.size * count)
+        gathered = tuple(Gathered(moved(rows.cells).astype(kind), rows.scores, rows.weights) for rows in self.gathered)
+        return ScoreTables(self.size, count, dict(sorted(tables.items())), gathered, regrouped(self.missing, places, count))
+
     def take(self, group: int) -> ScoreTables:
         first = group * self.size
         tables = {cell - first: table for cell, table in self.compact().tables.items() if first <= cell < first + self.size}
@@ -212,7 +225,7 @@ class ScoreTables(State):
                 "weights": None if table.weights is None else table.weights.tolist(),
                 "counts": table.counts.tolist(),
             }
-            for cell, table in self.compact().tables.items()
+            for cell, table in sorted(self.compact().tables.items())
         ]
         return {"size": self.size, "groups": self.groups, "tables": tables, "missing": self.missing.tolist()}
 

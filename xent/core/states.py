@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from xent.core.cells import Cells
 from xent.core.errors import DataError
 from xent.core.exact import ExactSum
+from xent.core.groups import regrouped
 from xent.core.lazy import np
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """A record of `ExactSum`s, `Cells` and arrays, merged field by field: added, unless `largest` names the field."""
+    """A record of `ExactSum`s, `Cells` and arrays, merged field by field: added, unless `largest` names the field.
+
+    A field of `largest` holds values of at least 0.
+    """
 
     largest: ClassVar[frozenset[str]] = frozenset()
 
@@ -46,6 +50,21 @@ class State:
             picked[field.name] = value[group : group + 1] if isinstance(value, np.ndarray) else value.take(group)
         return type(self)(**picked)
 
+    def regrouped(self, places: Array, count: int) -> Self:
+        """The same rows in other groups: what was in group g is in group `places[g]` of `count`, beside what else is put there."""
+        moved = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                moved[field.name] = regrouped(value, places, count, largest=field.name in self.largest)
+            else:
+                moved[field.name] = value.regrouped(places, count)
+        return type(self)(**moved)
+
+    def after(self, sources: int) -> Self:
+        """The state of the same rows, read after so many other sources; most states do not know where their rows stood."""
+        return self
+
     def to_json(self) -> dict[str, Any]:
         """Plain values: lists, numbers and decimal strings."""
         plain: dict[str, Any] = {}
@@ -65,7 +84,10 @@ def _field_from_json(plain: Mapping[str, Any]) -> ExactSum | Cells | Array:
         return ExactSum.from_json(plain)
     if "codes" in plain:
         return Cells.from_json(plain)
-    return np.array(plain["values"], dtype=plain["dtype"])
+    dtype = np.dtype(plain["dtype"])
+    if dtype.kind not in "biuf":
+        raise DataError(f"a state holds numbers, and none of the type {plain['dtype']!r}")
+    return np.array(plain["values"], dtype=dtype)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

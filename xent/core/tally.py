@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -11,6 +11,7 @@ from xent.core import digest
 from xent.core.derived import extremes, lie_in_unit_interval, weight_extremes
 from xent.core.errors import DomainError, UsageError
 from xent.core.exact import ExactSum
+from xent.core.groups import regrouped
 from xent.core.lazy import np
 from xent.core.reduction import row_counts, total_weight
 from xent.core.result import HealthReport, MetricResult
@@ -34,7 +35,18 @@ class Place(NamedTuple):
     column: int
 
 
-class _Need(NamedTuple):
+class Content(NamedTuple):
+    """What tells one source from another, whatever it is called: its rows, and a fingerprint of labels, predictions and weights."""
+
+    rows: int = 0
+    digest: tuple[int, int] = (0, 0)
+
+    def and_more(self, other: Content) -> Content:
+        """The content of the rows of both."""
+        return Content(self.rows + other.rows, digest.add(self.digest, other.digest))
+
+
+class Need(NamedTuple):
     """One state that a metric needs: a view of the rows and what is lifted from it. Metrics with equal needs share the state."""
 
     inputs: str
@@ -65,6 +77,7 @@ class Tally:
         ("error"), or make every value of their slice NaN ("propagate")
     classes : the names that index labels stand for, if they have names
     from_logits : whether the predictions are logits; metrics without a parameter of that name then see the probabilities they stand for
+    identify : whether to keep in `contents` what tells each source from others, by the number of the source
 
     >>> from xent.core.batch import Batch
     >>> from xent.core.table import row_of
@@ -85,13 +98,15 @@ class Tally:
     counts: Array = field(init=False)
     weights: ExactSum = field(init=False)
     digest: tuple[int, int] = (0, 0)
-    states: dict[_Need, State] = field(default_factory=dict)
-    _needs: list[_Need] = field(init=False)
+    identify: bool = False
+    contents: dict[int, Content] = field(default_factory=dict)
+    states: dict[Need, State] = field(default_factory=dict)
+    needs: list[Need] = field(init=False)
 
     def __post_init__(self) -> None:
         self.counts = np.zeros(self.groups, dtype=np.int64)
         self.weights = ExactSum.zero(self.groups)
-        self._needs = self._states_needed()
+        self.needs = self._states_needed()
 
     def update(self, batch: Batch) -> None:
         """Adds the rows of a batch.
@@ -106,6 +121,8 @@ class Tally:
             kept = self._without_missing(block)
             try:
                 self._lift(kept)
+                if self.identify:
+                    self._add_contents({kept.origin[0]: Content(len(kept), digest.content_of(kept, self.classes))})
             except DomainError as error:
                 error.source, error.row = kept.place(error.row)
                 raise
@@ -119,33 +136,38 @@ class Tally:
         block.derive(check_weights)
         marked = _marked(block) if self.nan == "propagate" and _has_missing(block) else block
         try:
-            for need in self._needs:
-                state = need.lift(need.view(marked))
-                seen = self.states.get(need)
-                self.states[need] = state if seen is None else seen.merge(state)
+            self.add({need: need.lift(need.view(marked)) for need in self.needs}, *amounts_of(block))
         finally:
             if marked is not block:
                 marked.forget()
-        self.counts = self.counts + block.derive(row_counts)
-        self.weights = self.weights + (
-            ExactSum.of_integers(block.derive(row_counts)) if block.sample_weight is None else block.derive(total_weight)
-        )
         self.digest = digest.add(self.digest, digest.digest_of(block, self.classes))
 
-    def _states_needed(self) -> list[_Need]:
+    def add(self, states: Mapping[Need, State], counts: Array, weights: ExactSum) -> None:
+        """Adds what was lifted from some rows, with their number and weight in every slice."""
+        for need, state in states.items():
+            seen = self.states.get(need)
+            self.states[need] = state if seen is None else seen.merge(state)
+        self.counts = self.counts + counts
+        self.weights = self.weights + weights
+
+    def _add_contents(self, contents: Mapping[int, Content]) -> None:
+        for source, content in contents.items():
+            self.contents[source] = self.contents.get(source, Content()).and_more(content)
+
+    def _states_needed(self) -> list[Need]:
         """The states to keep, each once."""
-        needs: dict[_Need, None] = {}
+        needs: dict[Need, None] = {}
         for metric in self.metrics:
             for lift in (metric.lift, metric.health_lift(), metric.exact_lift()):
                 if lift is not None:
                     needs[self._need(metric, lift)] = None
         return list(needs)
 
-    def _need(self, metric: Metric, lift: Lift) -> _Need:
+    def _need(self, metric: Metric, lift: Lift) -> Need:
         knows_logits = "from_logits" in metric.row.parameters
         # Metrics over classes expect them last; others make of an axis what they will.
         axis = metric.parameters().get("axis", -1) if metric.row.inputs == "categorical" else -1
-        return _Need(metric.row.inputs, knows_logits and metric.from_logits, self.from_logits and not knows_logits, axis, lift)
+        return Need(metric.row.inputs, knows_logits and metric.from_logits, self.from_logits and not knows_logits, axis, lift)
 
     def _without_missing(self, block: Batch) -> Batch:
         if self.nan == "propagate" or not _has_missing(block):
@@ -170,12 +192,25 @@ class Tally:
         self.rows_dropped += other.rows_dropped
         places = [place for place in (self.missing, other.missing) if place is not None]
         self.missing = min(places, default=None)
-        self.counts = self.counts + other.counts
-        self.weights = self.weights + other.weights
+        self.add(other.states, other.counts, other.weights)
+        self._add_contents(other.contents)
         self.digest = digest.add(self.digest, other.digest)
-        for need, state in other.states.items():
-            seen = self.states.get(need)
-            self.states[need] = state if seen is None else seen.merge(state)
+
+    def regrouped(self, places: Array, count: int) -> Tally:
+        """The same rows in other slices: slice g is a part of slice `places[g]` of `count`. One place for all makes the total."""
+        moved = Tally(self.metrics, count, self.nan, self.classes, self.from_logits)
+        states = {need: state.regrouped(places, count) for need, state in self.states.items()}
+        moved.add(states, regrouped(self.counts, places, count), self.weights.regrouped(places, count))
+        moved.rows, moved.rows_dropped, moved.missing = self.rows, self.rows_dropped, self.missing
+        moved.digest, moved.contents = self.digest, dict(self.contents)
+        return moved
+
+    def after(self, sources: int) -> Tally:
+        """A tally of the same rows, read after so many other sources."""
+        moved = self.regrouped(np.arange(self.groups), self.groups)
+        moved.states = {need: state.after(sources) for need, state in moved.states.items()}
+        moved.contents = {number + sources: content for number, content in self.contents.items()}
+        return moved
 
     def results(self, group: int = 0) -> list[MetricResult]:
         """The value of every metric for one slice, in the order of `metrics`."""
@@ -209,6 +244,12 @@ class Tally:
 
     def _state(self, metric: Metric, lift: Lift | None) -> State | None:
         return None if lift is None else self.states.get(self._need(metric, lift))
+
+
+def amounts_of(block: Batch) -> tuple[Array, ExactSum]:
+    """The number of rows and the weight of every group."""
+    counts = block.derive(row_counts)
+    return counts, ExactSum.of_integers(counts) if block.sample_weight is None else block.derive(total_weight)
 
 
 def signature(metric: Metric) -> str:

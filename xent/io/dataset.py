@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,12 +19,14 @@ from xent.io.partitions import with_partition
 from xent.io.places import Place
 from xent.io.readers import open_place
 from xent.io.roles import Roles, class_names, resolve, resolve_label
+from xent.io.slices import SliceColumnError, Slicer, parse_by
 from xent.io.sources import expand
 from xent.io.where import Where
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from xent.core.groups import Groups
     from xent.core.table import Task
     from xent.io.request import Request
     from xent.io.tables import Chunk, Column, Field, Table
@@ -61,6 +63,7 @@ class Dataset:
         if request.on is not None and self._labels is None:
             raise UsageError("--on COLUMN joins a second file of labels: pass --labels FILE with it")
         self.roles = self._resolve_roles(first)
+        self.slicer = self._slicer(first)
         self.classes = self._class_names()
         hard = len(self.roles.label) == 1
         self._decoder = LabelDecoder(self.classes if hard else None)
@@ -69,8 +72,8 @@ class Dataset:
             if self._where is not None and table is not self._labels and self._labels is None:
                 table.restrict(self._where.may_hold)
             numbers = {*self.roles.pred, *([self.roles.weight] if self.roles.weight else []), *(self.roles.label if not hard else ())}
-            texts = self.roles.label if hard and self._decoder.wants_text else ()
-            table.declare(texts=texts if self.roles.group is None else (*texts, self.roles.group), numbers=numbers)
+            texts = {*self._texts(), *(self.roles.label if hard and self._decoder.wants_text else ())}
+            table.declare(texts=texts, numbers=numbers if self.slicer is None else numbers | self.slicer.numbers)
         counts = [table.rows for table in self._tables]
         self.rows = sum(count for count in counts if count is not None) if None not in counts and self._where is None else None
         self._check_lengths()
@@ -81,6 +84,18 @@ class Dataset:
 
     def __exit__(self, *_: object) -> None:
         self._looked_at = None
+
+    def _slicer(self, first: Table) -> Slicer | None:
+        if not self.request.by:
+            return None
+        names = {field.name for field in first.fields}
+        return Slicer([parse_by(text, names) for text in self.request.by], self.request.max_slices)
+
+    def _texts(self) -> set[str]:
+        """The columns whose values name groups and slices. Labels are read as labels, and what `where` compares as what it looks like."""
+        texts = set() if self.slicer is None else self.slicer.texts - set(self.roles.label)
+        texts -= self._where.columns if self._where else set()
+        return texts | ({self.roles.group} if self.roles.group else set())
 
     def _resolve_roles(self, first: Table) -> Roles:
         request = self.request
@@ -135,7 +150,8 @@ class Dataset:
         key = [self.request.on] if self.request.on else []
         label = () if self._labels else self.roles.label
         where = sorted(self._where.columns) if self._where else []
-        return list(dict.fromkeys([*label, *self.roles.pred, *beside, *key, *where]))
+        slices = self.slicer.columns if self.slicer else ()
+        return list(dict.fromkeys([*label, *self.roles.pred, *beside, *key, *where, *slices]))
 
     def _check_lengths(self) -> None:
         labels = self._labels
@@ -207,6 +223,7 @@ class Dataset:
             y_true,
             preds[0] if len(preds) == 1 else Stack(tuple(preds)),
             None if weight is None else _numbers(name, chunk, weight, columns[weight]),
+            None if self.slicer is None else _groups(name, self.slicer, columns, len(y_true)),
             origin=(number, chunk.first),
             row_numbers=row_numbers,
             keys=None if group is None else _keys(name, chunk, group, columns[group], row_numbers),
@@ -309,6 +326,13 @@ def _keys(name: str, chunk: Chunk, column: str, values: Column, row_numbers: npt
         raise DataError(f"{name}: column {column!r}, row {chunk.first + row + 1}: {error}") from error
     except TypeError as error:
         raise DataError(f"{name}: column {column!r} {error}") from error
+
+
+def _groups(name: str, slicer: Slicer, columns: Mapping[str, Column], rows: int) -> Groups:
+    try:
+        return slicer.groups(columns, rows)
+    except SliceColumnError as error:
+        raise DataError(f"{name}: column {error.column!r} {error}") from error
 
 
 def _within(values: npt.NDArray[Any], allowed: set[float]) -> bool:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-import xent
 from xent.core import digest
 from xent.core.errors import DataError, DomainError, NothingEvaluated
 from xent.core.result import DataReport, Result
+from xent.core.slices import SlicedTally
 from xent.core.tally import NanPolicy, Tally
+from xent.io.measured import Measured, Slices
 from xent.io.workers import available_cores, work
 
 if TYPE_CHECKING:
@@ -49,8 +51,28 @@ def evaluate(
     NothingEvaluated
         There are no rows, or none are left.
     """
-    tally = tally_of(dataset, metrics, Tally, nan=nan, from_logits=from_logits, progress=progress)
-    return Result(xent=xent.__version__, data=data_report(dataset, tally), metrics=tuple(tally.results()))
+    return measure(dataset, metrics, nan=nan, from_logits=from_logits, progress=progress).result()
+
+
+def measure(
+    dataset: Dataset,
+    metrics: Sequence[Metric],
+    *,
+    nan: NanPolicy = "error",
+    from_logits: bool = False,
+    identify: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Measured:
+    """Like `evaluate`, but gives what the result is made from; with `identify` it can be merged with that of other rows."""
+    slicer = dataset.slicer
+    kind = Tally if slicer is None else partial(SlicedTally, ways=len(slicer.ways))
+    tally = tally_of(dataset, metrics, partial(kind, identify=identify), nan=nan, from_logits=from_logits, progress=progress)
+    slices: tuple[Slices, ...] = ()
+    if slicer is not None:
+        assert isinstance(tally, SlicedTally)
+        slices = tuple(Slices.of(*one) for one in zip(slicer.ways, slicer.keys, tally.slices, strict=True))
+        tally = tally.total()
+    return Measured(tally, data_report(dataset, tally), slices)
 
 
 def data_report(dataset: Dataset, tally: Tally) -> DataReport:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from xent.io.slice_words import slice_name
+
 if TYPE_CHECKING:
     from xent.core.result import Result
 
@@ -17,7 +19,7 @@ def slice_text(gate: Mapping[str, Any]) -> str:
     >>> slice_text({"slice": {"country": "de"}}), slice_text({"slice": None})
     ('country=de', 'all')
     """
-    return "all" if gate["slice"] is None else ", ".join(f"{key}={value}" for key, value in gate["slice"].items())
+    return "all" if gate["slice"] is None else slice_name(gate["slice"])
 
 
 def outcome_word(gate: Mapping[str, Any]) -> str:

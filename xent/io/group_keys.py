@@ -37,24 +37,42 @@ def group_keys(column: Column) -> npt.NDArray[np.int64]:
     >>> group_keys(np.array([7, 7, -1])).tolist() == group_keys(pa.array(["7", "7", "-1"])).tolist() == [7, 7, -1]
     True
     """
-    if isinstance(column, np.ndarray) and column.ndim > 1:
-        raise TypeError("holds several values a row")
-    array: Any = arrow_of(column)
-    if pa.types.is_dictionary(array.type) and not _is_text(array.type.value_type):
-        array = array.dictionary_decode()
+    array = _plain_array(column)
     if pa.types.is_signed_integer(array.type) and array.null_count == 0:
         return values_of(array).astype(np.int64, copy=False)
-    if not (_is_scalar(array.type) or pa.types.is_dictionary(array.type)):
-        raise TypeError(f"holds {array.type}, neither numbers nor text")
-    encoded: Any = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-    values = encoded.dictionary.to_pylist()
+    values, codes = distinct_values(array)
     gone = np.array([value is None or value == "" or (isinstance(value, float) and math.isnan(value)) for value in values] or [True])
-    valid = valid_rows(encoded)
-    codes = np.where(valid, np.nan_to_num(values_of(encoded.indices)), 0).astype(np.intp)
-    missing = ~valid | gone[codes]
+    missing = gone[codes]
     if missing.any():
         raise DomainError("the value that groups the rows is missing", row=int(np.argmax(missing)))
     return np.array([_key(value) for value in values] or [0], dtype=np.int64)[codes]
+
+
+def distinct_values(column: Column) -> tuple[list[Any], npt.NDArray[np.intp]]:
+    """Values of a column, among which equal ones may stand twice, and for every row the number of its value; a null is None.
+
+    Raises
+    ------
+    TypeError
+        The column holds neither numbers nor text.
+    """
+    array = _plain_array(column)
+    if not (_is_scalar(array.type) or pa.types.is_dictionary(array.type)):
+        raise TypeError(f"holds {array.type}, neither numbers nor text")
+    encoded: Any = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    values = [*encoded.dictionary.to_pylist(), None]
+    if encoded.null_count == 0:
+        return values, values_of(encoded.indices).astype(np.intp)
+    codes = np.where(valid_rows(encoded), np.nan_to_num(values_of(encoded.indices)), len(values) - 1).astype(np.intp)
+    return values, codes
+
+
+def _plain_array(column: Column) -> Any:
+    """The column as an Arrow array, which only texts may have a dictionary in."""
+    if isinstance(column, np.ndarray) and column.ndim > 1:
+        raise TypeError("holds several values a row")
+    array: Any = arrow_of(column)
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) and not _is_text(array.type.value_type) else array
 
 
 def _key(value: Any) -> int:

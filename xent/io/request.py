@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAX_SLICES = 1000
+"""The largest number of slices of one way of slicing, where nobody says another."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -18,6 +21,8 @@ class Request:
     classes : class names in the order of the predictions
     input_format : a reader's name; None goes by suffix and first bytes
     where : keep the rows for which this expression holds
+    by : ways of slicing the rows, each a column, several with commas between them, or a cut such as "age=cut(age,18,30)"
+    max_slices : the largest number of slices that one of them may have
     chunk_rows, threads : how to read, never what comes out
     """
 
@@ -31,5 +36,7 @@ class Request:
     classes: tuple[str, ...] | None = None
     input_format: str | None = None
     where: str | None = None
+    by: tuple[str, ...] = ()
+    max_slices: int = MAX_SLICES
     chunk_rows: int | None = None
     threads: int | None = None

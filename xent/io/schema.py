@@ -91,8 +91,8 @@ _METRIC = _record(
         "standard_error": _or_null(_ref("value")),
         "health": _or_null(_ref("health")),
         "slice": {
-            **_or_null({"type": "object", "additionalProperties": {"type": "string"}}),
-            "description": "The value of every slice column; null for all rows.",
+            **_or_null({"type": "object", "additionalProperties": {"type": ["string", "null"]}}),
+            "description": "The value of every slice column, null where it is missing; null for all rows.",
         },
         "signature": {"type": "string", "description": "Metric and parameters as text; values of other signatures cannot be compared."},
     },
@@ -105,7 +105,7 @@ _GATE = _record(
         "gate": {"type": "string", "description": "The condition, as it can be given to --gate."},
         "metric": {"type": "string", "description": "The label or name of the metric, or what is asked of the data, such as rows."},
         "of": {"enum": ["value", "delta", "rel"], "description": "The value, its change since the baseline, or that as a share of it."},
-        "slice": _or_null({"type": "object", "additionalProperties": {"type": "string"}}),
+        "slice": _or_null({"type": "object", "additionalProperties": {"type": ["string", "null"]}}),
         "op": {"enum": ["<=", ">=", "==", "<", ">"]},
         "threshold": _ref("number"),
         "value": {**_or_null(_ref("number")), "description": "What was compared with the threshold; null where nothing could be."},
@@ -135,7 +135,11 @@ RESULT: dict[str, Any] = {
             "xent": {"type": "string", "description": "The version of xent that wrote this."},
             "data": _ref("data"),
             "metrics": {"type": "array", "items": _ref("metric"), "description": "The values for all rows, in the order asked for."},
-            "slices": {"type": "array", "items": _ref("metric"), "description": "The values for each slice."},
+            "slices": {
+                "type": "array",
+                "items": _ref("metric"),
+                "description": "The values for each slice, in the order of --by and then of the slices' values.",
+            },
             "gates": {"type": "array", "items": _ref("gate"), "description": "What became of every gate, slice by slice."},
             "verdict": {
                 "enum": ["pass", "fail", "inconclusive", "none"],
@@ -154,5 +158,93 @@ RESULT: dict[str, Any] = {
     },
 }
 
-SCHEMAS: dict[str, dict[str, Any]] = {"result": RESULT, "config": CONFIG}
+_SUMS = _record(
+    "Exact sums, one a slice: multiples of 2^-1074 as decimal strings, and how many values were no finite numbers.",
+    {
+        "units": {"type": "array", "items": {"type": "string", "pattern": "^-?[0-9]+$"}},
+        **{key: {"type": "array", "items": _COUNT} for key in ("nan", "inf", "minus_inf")},
+    },
+)
+
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+
+_TALLY = _record(
+    "What was measured of every slice of one way of slicing, or of all rows as one slice of no columns.",
+    {
+        "by": {
+            "type": "array",
+            "items": _record(
+                "A column that rows are sliced by, and where its numbers are cut.",
+                {
+                    "name": {"type": "string"},
+                    "column": {"type": "string"},
+                    "edges": _or_null({"type": "array", "items": {"type": "number"}}),
+                },
+            ),
+        },
+        "slices": {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": ["string", "null"]}},
+            "description": "One value a column.",
+        },
+        "counts": {"type": "array", "items": _COUNT, "description": "The rows of each slice."},
+        "weights": {**_ref("sums"), "description": "The weight of each slice."},
+        "states": {
+            "type": "array",
+            "items": _or_null({"type": "object", "properties": {"kind": {"type": "string"}}, "required": ["kind"]}),
+            "description": "The states that the metrics need, each once; of exact sums, and of lists with one entry a slice.",
+        },
+    },
+)
+
+STATE: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "xent state",
+    **_record(
+        "What `--state` writes and `xent merge` reads.",
+        {
+            "schema_version": {"const": SCHEMA_VERSION},
+            "xent": {"type": "string", "description": "The version of xent that wrote this; no other one reads it."},
+            "kind": {"const": "state"},
+            "data": _record(
+                "What was read.",
+                {
+                    "sources": {
+                        "type": "array",
+                        "items": _record(
+                            "A file, and what tells its rows from others whatever it is called: of labels, predictions and weights.",
+                            {"name": {"type": "string"}, "rows": _COUNT, "digest": _ref("digest")},
+                        ),
+                    },
+                    "rows": {**_COUNT, "description": "Rows read, with those left out."},
+                    "rows_dropped": _COUNT,
+                    "classes": _or_null(_COUNT),
+                    "class_names": _or_null(_TEXTS),
+                    "columns": {"type": "object"},
+                    "digest": _ref("digest"),
+                },
+            ),
+            "options": _record(
+                "How rows were read.", {"nan": {"enum": ["error", "skip", "propagate"]}, "from_logits": {"type": "boolean"}}
+            ),
+            "metrics": {
+                "type": "array",
+                "items": _record(
+                    "A metric.",
+                    {
+                        "name": {"type": "string"},
+                        "label": _or_null({"type": "string"}),
+                        "params": {"type": "object"},
+                        "signature": {"type": "string"},
+                    },
+                ),
+            },
+            "tallies": {"type": "array", "minItems": 1, "items": _ref("tally")},
+            "checksum": {"type": "string", "description": "Of all the rest; a file that was changed is refused."},
+        },
+    ),
+    "$defs": {"sums": _SUMS, "tally": _TALLY, "digest": {"type": "string", "pattern": "^[0-9a-f]{32}$"}},
+}
+
+SCHEMAS: dict[str, dict[str, Any]] = {"result": RESULT, "state": STATE, "config": CONFIG}
 """Every schema by the name under which `xent schema` prints it."""

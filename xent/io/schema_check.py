@@ -60,9 +60,13 @@ def _check_kind(value: Any, schema: Mapping[str, Any], where: str) -> None:
     if "enum" in schema and (not isinstance(value, str) or value not in schema["enum"]):
         raise _mismatch(where, f"must be one of {', '.join(schema['enum'])}", value)
     if "type" in schema:
-        words, kinds = _TYPES[schema["type"]]
-        if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
-            raise _mismatch(where, f"must be {words}", value)
+        names = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+        if not any(_is_of(value, _TYPES[name][1]) for name in names):
+            raise _mismatch(where, f"must be {' or '.join(_TYPES[name][0] for name in names)}", value)
+
+
+def _is_of(value: Any, kinds: Any) -> bool:
+    return isinstance(value, kinds) and (not isinstance(value, bool) or kinds is bool)
 
 
 def _check_one_of(value: Any, choices: Sequence[Mapping[str, Any]], definitions: Mapping[str, Any], where: str) -> None:

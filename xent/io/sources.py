@@ -71,7 +71,12 @@ def natural_order(names: Sequence[str]) -> list[str]:
     >>> natural_order(["p_10", "p_9", "p_1"])
     ['p_1', 'p_9', 'p_10']
     """
-    return sorted(names, key=lambda name: ([(int(part), "") if part.isdecimal() else (-1, part) for part in _pieces(name)], name))
+    return sorted(names, key=natural_key)
+
+
+def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
+    """What names are sorted by in that order."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _pieces(name)], name
 
 
 def _pieces(name: str) -> list[str]:

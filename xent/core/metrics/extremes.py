@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from xent.core.arrays import as_matrix, as_rows, mean_classes
 from xent.core.batch import Batch
 from xent.core.errors import DataError
+from xent.core.groups import regrouped
 from xent.core.lazy import np
 from xent.core.losses.regression import absolute_errors
 from xent.core.metric import LiftBy, Metric
@@ -127,6 +128,11 @@ class ErrorCounts(State):
         start, stop = np.searchsorted(run.cells, [group * outputs, (group + 1) * outputs])
         picked = Run(*(field[start:stop] for field in run))
         return type(self)(self.rows[group : group + 1], (picked._replace(cells=picked.cells - group * outputs),))
+
+    def regrouped(self, places: Array, count: int) -> Self:
+        outputs = self.rows.shape[1]
+        runs = [_joined([run._replace(cells=places[run.cells // outputs] * outputs + run.cells % outputs)]) for run in self.runs]
+        return type(self)(regrouped(self.rows, places, count), tuple(runs))
 
     def to_json(self) -> dict[str, Any]:
         run = self.settled()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from xent.io.escaping import printable
 from xent.io.exporters.plain import json_text, plain
-from xent.io.gate_words import slice_text
+from xent.io.gate_words import slice_text as gate_slice_text
+from xent.io.slice_words import slice_text
 
 if TYPE_CHECKING:
     from xent.core.result import MetricResult, Result
@@ -45,7 +46,7 @@ def _line(metric: MetricResult) -> list[str]:
     names = {
         "name": metric.name,
         "label": metric.label or "",
-        "slice": "" if metric.slice is None else ", ".join(f"{key}={value}" for key, value in metric.slice.items()),
+        "slice": slice_text(metric),
         "direction": metric.direction,
         "signature": metric.signature,
     }
@@ -67,7 +68,7 @@ def _line(metric: MetricResult) -> list[str]:
 def _gate_line(gate: Mapping[str, Any]) -> list[str]:
     names = {
         "name": gate["metric"],
-        "slice": "" if gate["slice"] is None else slice_text(gate),
+        "slice": "" if gate["slice"] is None else gate_slice_text(gate),
         "gate": gate["gate"],
         "outcome": gate["outcome"],
         "reason": gate["reason"],

@@ -1,0 +1,57 @@
+"""`xent merge`: from states to the numbers of all their rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from xent.cli.evaluate import FORMATS, check_state, output_formats, print_result, write_outputs
+from xent.cli.examples import Command
+
+
+@click.command(
+    cls=Command,
+    short_help="Make one result of several states, bit for bit that of one run over all their rows.",
+    examples=(
+        "xent merge part-*.state -f table",
+        "xent merge part-1.state part-2.state -q",
+        "xent merge monday.state tuesday.state --state week.state -o week.json",
+    ),
+)
+@click.argument("states", nargs=-1, required=True, metavar="STATE...")
+@click.option(
+    "-f", "--format", "form", type=click.Choice(FORMATS), help="How to print the result: table by default on a terminal, else json."
+)
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also write the result there, in the format of its ending; repeatable; whole or not at all.",
+)
+@click.option("--state", metavar="FILE", type=click.Path(path_type=Path), help="Also write the merged state.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the bare numbers, all digits, one a line.")
+def command(states: tuple[str, ...], form: str | None, outputs: tuple[Path, ...], state: Path | None, quiet: bool) -> None:
+    """Merge what xent eval --state wrote of several parts of the rows.
+
+    The result is, bit for bit, that of one run over all of them, slices included. States of other metrics, options or classes are
+    refused, and so is the same input twice, whatever its files are called.
+    """
+    from xent.cli.signals import watched
+    from xent.core.errors import DataError
+    from xent.io.state_file import merge_states, read_state
+
+    formats = output_formats(outputs, form, states)
+    if state is not None:
+        check_state(state, formats, states, None)
+    twice = [name for name in states if states.count(name) > 1]
+    if twice:
+        raise DataError(f"{twice[0]}: is named twice, and its rows would count twice")
+    with watched():
+        merged = merge_states({name: read_state(name) for name in states})
+        result = merged.result()
+        write_outputs(result, formats, {} if state is None else {state: merged})
+    print_result(result, form, quiet=quiet)

@@ -1,0 +1,89 @@
+"""What an evaluation has measured: the states of all metrics, of all rows and of every slice, which make a result and merge exactly."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+import xent
+from xent.core import digest
+from xent.core.result import DataReport, MetricResult, Result
+
+if TYPE_CHECKING:
+    from xent.core.tally import Tally
+    from xent.io.slices import By, Key
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """The slices of one way of slicing, in the order of a result, and a tally with a group for each of them."""
+
+    by: By
+    keys: tuple[Key, ...]
+    tally: Tally
+
+    @classmethod
+    def of(cls, by: By, numbers: Mapping[Key, int], tally: Tally) -> Self:
+        """The slices of a tally; `numbers` holds the group of each, and groups of no rows may be missing from the tally."""
+        keys = tuple(by.sorted(numbers))
+        places = np.zeros(tally.groups, dtype=np.intp)
+        for place, key in enumerate(keys):
+            if numbers[key] < tally.groups:
+                places[numbers[key]] = place
+        return cls(by, keys, tally.regrouped(places, len(keys)))
+
+    def merge(self, other: Self) -> Self:
+        """The slices of the rows of both."""
+        keys = self.by.sorted({*self.keys, *other.keys})
+        place = {key: number for number, key in enumerate(keys)}
+        mine, theirs = (
+            part.tally.regrouped(np.array([place[key] for key in part.keys], dtype=np.intp), len(keys)) for part in (self, other)
+        )
+        mine.merge(theirs)
+        return type(self)(self.by, tuple(keys), mine)
+
+    def after(self, sources: int) -> Self:
+        """The same slices, of rows that are read after so many other sources."""
+        return type(self)(self.by, self.keys, self.tally.after(sources))
+
+    def results(self) -> Iterable[MetricResult]:
+        """The value of every metric for every slice."""
+        for group, key in enumerate(self.keys):
+            yield from (dataclasses.replace(metric, slice=self.by.named(key)) for metric in self.tally.results(group))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The tally of all rows, what was read, and the slices of every way of slicing."""
+
+    tally: Tally
+    data: DataReport
+    slices: Sequence[Slices] = ()
+
+    def result(self) -> Result:
+        """The values."""
+        return Result(
+            xent=xent.__version__,
+            data=self.data,
+            metrics=tuple(self.tally.results()),
+            slices=tuple(metric for slices in self.slices for metric in slices.results()),
+        )
+
+    def merge(self, other: Self) -> Self:
+        """What both have measured, as one run over the sources of this and then those of the other would have."""
+        later = len(self.data.sources)
+        tally = self.tally.after(0)
+        tally.merge(other.tally.after(later))
+        data = self.data._replace(
+            sources=self.data.sources + other.data.sources,
+            rows=tally.rows - tally.rows_dropped,
+            rows_dropped=tally.rows_dropped,
+            weight_sum=float(tally.weights.to_float()[0]),
+            digest=digest.text(tally.digest),
+        )
+        pairs = zip(self.slices, other.slices, strict=True)
+        return type(self)(tally, data, tuple(mine.merge(theirs.after(later)) for mine, theirs in pairs))

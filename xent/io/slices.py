@@ -1,0 +1,260 @@
+"""`--by`: rows sorted into slices by the values of columns, which are discovered while rows stream by."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from xent.core.errors import UsageError
+from xent.core.groups import Groups
+from xent.io.columns import numbers_of
+from xent.io.group_keys import distinct_values
+from xent.io.sources import natural_key
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from xent.io.tables import Column
+
+    Codes = npt.NDArray[np.intp]
+
+_FEW = 4096
+"""Up to so many codes are numbered by a table, however few rows there are."""
+
+Key = tuple[str | None, ...]
+"""The value of every column of one slice; None where it is missing."""
+
+_PIECE = re.compile(r"\s*(?:(?P<name>[^=,()]*)=)?\s*cut\((?P<column>[^,()]+),(?P<edges>[^()]*)\)\s*(?:,|$)|(?P<plain>[^,]*)(?:,|$)")
+
+
+class SliceColumn(NamedTuple):
+    """One column to slice by: the name of the slice, the column that is read, and where numbers are cut, if they are."""
+
+    name: str
+    column: str
+    edges: tuple[float, ...] | None = None
+
+    def labels(self) -> tuple[str, ...]:
+        """What the intervals between the edges are called.
+
+        >>> SliceColumn("age", "age", (18.0, 30.5)).labels()
+        ('< 18', '[18, 30.5)', '>= 30.5')
+        """
+        edges = [_number_text(edge) for edge in self.edges or ()]
+        inner = [f"[{low}, {high})" for low, high in itertools.pairwise(edges)]
+        return f"< {edges[0]}", *inner, f">= {edges[-1]}"
+
+    def sort_key(self, value: str | None) -> Any:
+        """Numbers in values count as numbers, intervals go up, and what is missing comes last."""
+        if value is None:
+            return (2,)
+        if self.edges is not None and value in self.labels():
+            return 0, self.labels().index(value)
+        return 1, natural_key(value)
+
+
+class By(NamedTuple):
+    """One way of slicing: by the values of one column, or of several at once."""
+
+    text: str
+    columns: tuple[SliceColumn, ...]
+
+    def sorted(self, keys: Collection[Key]) -> list[Key]:
+        """Keys in the order in which slices stand in a result."""
+        return sorted(keys, key=lambda key: [column.sort_key(value) for column, value in zip(self.columns, key, strict=True)])
+
+    def named(self, key: Key) -> dict[str, str | None]:
+        """A key as it stands in a result."""
+        return {column.name: value for column, value in zip(self.columns, key, strict=True)}
+
+
+def parse_by(text: str, known: Collection[str] = ()) -> By:
+    """What `--by` asks for: columns with commas between them, and numbers cut as in `age=cut(age,18,30,50)`.
+
+    Parameters
+    ----------
+    text : what was asked for
+    known : the columns there are; a name that holds a comma is taken for one of these
+
+    Raises
+    ------
+    UsageError
+        It cannot be understood.
+
+    >>> parse_by("country,age=cut(years,18,30)").columns
+    (SliceColumn(name='country', column='country', edges=None), SliceColumn(name='age', column='years', edges=(18.0, 30.0)))
+    """
+    if text in known:
+        return By(text, (SliceColumn(text, text),))
+    columns = []
+    at = 0
+    while at <= len(text):
+        match = _PIECE.match(text, at)
+        assert match is not None  # The second half matches anything, if only nothing.
+        columns.append(_slice_column(text, match))
+        if match.end() == len(text) and not match[0].endswith(","):
+            break
+        at = match.end()
+    names = [column.name for column in columns]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UsageError(f"--by {text}: {twice[0]!r} stands there twice")
+    return By(text, tuple(columns))
+
+
+def _slice_column(text: str, match: re.Match[str]) -> SliceColumn:
+    if match["column"] is None:
+        plain = match["plain"].strip()
+        if not plain or "cut(" in plain:
+            raise UsageError(f"--by {text}: write columns with commas between them, and a cut as in 'age=cut(age,18,30,50)'")
+        return SliceColumn(plain, plain)
+    column = match["column"].strip()
+    try:
+        edges = tuple(float(edge) for edge in match["edges"].split(","))
+    except ValueError:
+        raise UsageError(f"--by {text}: a column is cut at numbers, as in 'age=cut(age,18,30,50)'") from None
+    if not all(map(math.isfinite, edges)) or any(low >= high for low, high in itertools.pairwise(edges)):
+        raise UsageError(f"--by {text}: the numbers that a column is cut at must go up")
+    return SliceColumn((match["name"] or column).strip(), column, edges)
+
+
+class Slicer:
+    """Gives rows their slices in every way that was asked for, and remembers the slices there are.
+
+    Parameters
+    ----------
+    ways : the ways of slicing
+    most : the largest number of slices that one of them may have
+    """
+
+    def __init__(self, ways: Sequence[By], most: int) -> None:
+        self.ways = tuple(ways)
+        self.keys: tuple[dict[Key, int], ...] = tuple({} for _ in ways)
+        self._most = most
+        self._lock = threading.Lock()
+        self._columns = tuple(dict.fromkeys(column._replace(name="") for by in ways for column in by.columns))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns to read."""
+        return tuple(dict.fromkeys(column.column for column in self._columns))
+
+    @property
+    def texts(self) -> set[str]:
+        """The columns whose values are names, whatever they look like."""
+        return set(self.columns) - self.numbers
+
+    @property
+    def numbers(self) -> set[str]:
+        """The columns that are cut."""
+        return {column.column for column in self._columns if column.edges is not None}
+
+    def groups(self, columns: Mapping[str, Column], rows: int) -> Groups:
+        """The slices of some rows.
+
+        Raises
+        ------
+        SliceColumnError
+            A column cannot be sliced by.
+        UsageError
+            There are more slices than allowed.
+        """
+        coded = {column: _coded(column, columns[column.column]) for column in self._columns}
+        joint, first = _joined([codes for _, codes in coded.values()], rows)
+        values = {column: (texts, codes[first]) for column, (texts, codes) in coded.items()}
+        places = tuple(self._places(way, values, len(first)) for way in range(len(self.ways)))
+        return Groups(joint, len(first), places)
+
+    def _places(self, way: int, values: Mapping[SliceColumn, tuple[list[str | None], Codes]], count: int) -> Codes:
+        by, keys = self.ways[way], self.keys[way]
+        mine = [values[column._replace(name="")] for column in by.columns]
+        joint, first = _joined([codes for _, codes in mine], count)
+        found = [tuple(texts[codes[at]] for texts, codes in mine) for at in first.tolist()]
+        with self._lock:
+            numbers = [keys.setdefault(key, len(keys)) for key in found]
+            if len(keys) > self._most:
+                raise self._too_many(by, keys)
+        return np.array(numbers, dtype=np.intp)[joint]
+
+    def _too_many(self, by: By, keys: Collection[Key]) -> UsageError:
+        counts = [(len(set(values)), column.column) for values, column in zip(zip(*keys, strict=True), by.columns, strict=True)]
+        count, column = max(counts, key=lambda pair: pair[0])
+        each = f"column {column!r} has at least {count:,} values" + (f", crossed at least {len(keys):,}" if len(counts) > 1 else "")
+        return UsageError(
+            f"--by {by.text}: more than {self._most:,} slices: {each}\n"
+            f"slice by a column of fewer values, cut numbers as in 'x=cut({column},0,10)', or raise --max-slices"
+        )
+
+
+class SliceColumnError(TypeError):
+    """A column that rows cannot be sliced by."""
+
+    def __init__(self, column: str, message: str) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+def _coded(column: SliceColumn, values: Column) -> tuple[list[str | None], Codes]:
+    """The different values of a column, as they are shown, and for every row the number of its value."""
+    try:
+        if column.edges is not None:
+            return _cut(column, values)
+        found, codes = distinct_values(values)
+    except TypeError as error:
+        raise SliceColumnError(column.column, str(error)) from error
+    texts: dict[str | None, int] = {}
+    numbers = np.array([texts.setdefault(_text(value), len(texts)) for value in found] or [0], dtype=np.intp)
+    return list(texts), numbers[codes]
+
+
+def _cut(column: SliceColumn, values: Column) -> tuple[list[str | None], Codes]:
+    numbers = numbers_of(values)
+    if numbers.ndim > 1:
+        raise TypeError("holds several values a row")
+    codes = np.searchsorted(np.array(column.edges), numbers, side="right")
+    labels = column.labels()
+    codes[np.isnan(numbers)] = len(labels)
+    return [*labels, None], codes
+
+
+def _text(value: Any) -> str | None:
+    """A value as it is shown; whole numbers look the same whatever type they are stored as."""
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _number_text(value) if isinstance(value, float) else str(value)
+
+
+def _number_text(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 2**63 else repr(value)
+
+
+def _joined(codes: Sequence[Codes], rows: int) -> tuple[Codes, Codes]:
+    """Different combinations of codes, numbered: the number of every row, and for every number a row that has it."""
+    joint = np.zeros(rows, dtype=np.intp)
+    example = np.zeros(min(rows, 1), dtype=np.intp)
+    for more in codes:
+        # Numbered anew after each column, so that the product never overflows.
+        joint, example = _numbered(joint * (int(more.max(initial=0)) + 1) + more)
+    return joint, example
+
+
+def _numbered(codes: Codes) -> tuple[Codes, Codes]:
+    span = int(codes.max(initial=-1)) + 1
+    if span > max(_FEW, 4 * len(codes)):
+        _, example, numbers = np.unique(codes, return_index=True, return_inverse=True)
+        return numbers, example
+    # A table with a place for each code takes a tenth of the time of sorting.
+    found = np.flatnonzero(np.bincount(codes, minlength=span))
+    table = np.zeros(span, dtype=np.intp)
+    table[found] = np.arange(len(found))
+    numbers = table[codes]
+    example = np.zeros(len(found), dtype=np.intp)
+    example[numbers] = np.arange(len(codes))
+    return numbers, example
