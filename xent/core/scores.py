@@ -40,12 +40,15 @@ class Table:
             return cls(scores[starts], None, _small(np.diff(starts, append=len(scores))))
         return _sorted(scores, weights, np.ones(len(scores), dtype=np.uint8))
 
-    def merge(self, other: Table) -> Table:
-        """The table of the rows of both."""
+    def merge(self, *others: Table) -> Table:
+        """The table of the rows of all of them."""
+        if not others:
+            return self
+        tables = (self, *others)
         weights = None
-        if self.weights is not None or other.weights is not None:
-            weights = np.concatenate([table.each_weight() for table in (self, other)])
-        return _sorted(np.concatenate([self.scores, other.scores]), weights, np.concatenate([self.counts, other.counts]))
+        if any(table.weights is not None for table in tables):
+            weights = np.concatenate([table.each_weight() for table in tables])
+        return _sorted(np.concatenate([table.scores for table in tables]), weights, np.concatenate([table.counts for table in tables]))
 
     def each_weight(self) -> Array:
         """The weight of one row of each entry."""
@@ -172,13 +175,14 @@ class ScoreTables(State):
         def moved(cells: Array) -> Array:
             return np.asarray(places[cells // self.size] * self.size + cells % self.size)
 
-        tables: dict[int, Table] = {}
+        together: dict[int, list[Table]] = {}
         for cell, table in self.tables.items():
-            place = int(places[cell // self.size]) * self.size + cell % self.size
-            tables[place] = tables[place].merge(table) if place in tables else table
+            together.setdefault(int(places[cell // self.size]) * self.size + cell % self.size, []).append(table)
+        # All at once: the total of a thousand slices, merged one by one, would be sorted as many times.
+        tables = {cell: first.merge(*others) for cell, (first, *others) in sorted(together.items())}
         kind = np.min_scalar_type(self.size * count)
         gathered = tuple(Gathered(moved(rows.cells).astype(kind), rows.scores, rows.weights) for rows in self.gathered)
-        return ScoreTables(self.size, count, dict(sorted(tables.items())), gathered, regrouped(self.missing, places, count))
+        return ScoreTables(self.size, count, tables, gathered, regrouped(self.missing, places, count))
 
     def take(self, group: int) -> ScoreTables:
         first = group * self.size
