@@ -50,13 +50,16 @@ class Table:
             return cls(_from_ordered_bits(high), _from_ordered_bits(low), _small(counts))
         return _sorted(scores, weights, np.ones(len(scores), dtype=np.uint8), scores.argsort())
 
-    def merge(self, other: Table) -> Table:
-        """The table of the rows of both."""
+    def merge(self, *others: Table) -> Table:
+        """The table of the rows of all of them."""
+        if not others:
+            return self
+        tables = (self, *others)
         weights = None
-        if self.weights is not None or other.weights is not None:
-            weights = np.concatenate([table.each_weight() for table in (self, other)])
-        scores, counts = (np.concatenate(pair) for pair in ((self.scores, other.scores), (self.counts, other.counts)))
-        # Two ascending runs after each other are what a stable sort merges fastest.
+        if any(table.weights is not None for table in tables):
+            weights = np.concatenate([table.each_weight() for table in tables])
+        scores, counts = (np.concatenate(each) for each in ([table.scores for table in tables], [table.counts for table in tables]))
+        # Ascending runs after each other are what a stable sort merges fastest.
         return _sorted(scores, weights, counts, scores.argsort(kind="stable"))
 
     def each_weight(self) -> Array:
@@ -199,13 +202,14 @@ class ScoreTables(State):
         def moved(cells: Array) -> Array:
             return np.asarray(places[cells // self.size] * self.size + cells % self.size)
 
-        tables: dict[int, Table] = {}
+        together: dict[int, list[Table]] = {}
         for cell, table in self.tables.items():
-            place = int(places[cell // self.size]) * self.size + cell % self.size
-            tables[place] = tables[place].merge(table) if place in tables else table
+            together.setdefault(int(places[cell // self.size]) * self.size + cell % self.size, []).append(table)
+        # All at once: the total of a thousand slices, merged one by one, would be sorted as many times.
+        tables = {cell: first.merge(*others) for cell, (first, *others) in sorted(together.items())}
         kind = np.min_scalar_type(self.size * count)
         gathered = tuple(Gathered(moved(rows.cells).astype(kind), rows.scores, rows.weights) for rows in self.gathered)
-        return ScoreTables(self.size, count, dict(sorted(tables.items())), gathered, regrouped(self.missing, places, count))
+        return ScoreTables(self.size, count, tables, gathered, regrouped(self.missing, places, count))
 
     def take(self, group: int) -> ScoreTables:
         first = group * self.size
