@@ -66,7 +66,10 @@ HOSTILE = {
     "a value of nothing": (spoiled(lambda plain: plain["metrics"][0].update(value=None)), "metrics[0].value must be"),
     "a value that is true": (spoiled(lambda plain: plain["metrics"][0].update(value=True)), "metrics[0].value must be"),
     "a negative count": (spoiled(lambda plain: plain["metrics"][0].update(count=-1)), "metrics[0].count must be at least 0, not -1"),
-    "a slice of numbers": (spoiled(lambda plain: plain["slices"][0].update(slice={"a": 1})), "slices[0].slice.a must be text or nothing, not 1"),
+    "a slice of numbers": (
+        spoiled(lambda plain: plain["slices"][0].update(slice={"a": 1})),
+        "slices[0].slice.a must be text or nothing, not 1",
+    ),
     "an outcome": (spoiled(lambda plain: plain["gates"][0].update(outcome="passed")), "gates[0].outcome must be one of pass"),
     "a gate without": (spoiled(lambda plain: plain["gates"][0].pop("severity")), "gates[0] lacks 'severity'"),
 }

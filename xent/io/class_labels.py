@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xent.core.errors import DomainError
+from xent.core.errors import DataError, DomainError
 from xent.io.columns import is_arrow, numbers_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from xent.io.tables import Column
+    from xent.io.tables import Chunk, Column
 
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 
@@ -121,3 +121,22 @@ def _other_numbers(classes: Sequence[str] | None) -> npt.NDArray[np.float64] | N
         return None
     numbers = np.array([int(name) for name in classes], dtype=np.float64)
     return None if (numbers == np.arange(len(numbers))).all() else numbers
+
+
+def decoded(name: str, chunk: Chunk, columns: Sequence[str], decoder: LabelDecoder) -> npt.NDArray[Any]:
+    """The labels of a chunk, shape (n,), or (n, k) from k columns.
+
+    Raises
+    ------
+    DataError
+        A label is no class and no number; the error names file, column and row.
+    """
+    found = []
+    for column in columns:
+        try:
+            found.append(decoder.decode(chunk.columns[column]))
+        except DomainError as error:
+            raise DataError(f"{name}: column {column!r}, row {chunk.first + error.row + 1}: {error}") from error
+        except TypeError as error:
+            raise DataError(f"{name}: column {column!r} {error}") from error
+    return found[0] if len(found) == 1 else np.stack(found, axis=1)

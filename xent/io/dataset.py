@@ -12,16 +12,12 @@ import numpy as np
 
 from xent.core.batch import Batch, Stack
 from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageError
-from xent.io.class_labels import LabelDecoder
+from xent.io.class_labels import LabelDecoder, decoded
 from xent.io.columns import numbers_of, rows_where
-from xent.io.pairing import LabelsByKey, LabelsByRow, decoded
-from xent.io.partitions import with_partition
 from xent.io.places import Place
 from xent.io.readers import open_place
 from xent.io.roles import Roles, class_names, resolve, resolve_label
-from xent.io.slices import SliceColumnError, Slicer, parse_by
-from xent.io.sources import expand
-from xent.io.where import Where
+from xent.io.sources import expand, partition_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,7 +25,9 @@ if TYPE_CHECKING:
     from xent.core.groups import Groups
     from xent.core.table import Task
     from xent.io.request import Request
+    from xent.io.slices import Slicer
     from xent.io.tables import Chunk, Column, Field, Table
+    from xent.io.where import Where
 
 BatchPart = Callable[[], Iterator[Batch]]
 
@@ -52,10 +50,10 @@ class Dataset:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self._where = None if request.where is None else Where(request.where)
+        self._where = None if request.where is None else _parsed(request.where)
         places = [Place(path, request.input_format) for path in expand(request.sources)]
         self._piped = any(place.is_pipe for place in places)
-        self._tables = [with_partition(place.path, open_place(place)) for place in places]
+        self._tables = [_with_partition(place.path, open_place(place)) for place in places]
         first = self._tables[0]
         self.sources = tuple(table.name for table in self._tables)
         self.fields: Sequence[Field] = first.fields
@@ -89,6 +87,8 @@ class Dataset:
         if not self.request.by:
             return None
         names = {field.name for field in first.fields}
+        from xent.io.slices import Slicer, parse_by
+
         return Slicer([parse_by(text, names) for text in self.request.by], self.request.max_slices)
 
     def _texts(self) -> set[str]:
@@ -188,6 +188,9 @@ class Dataset:
     def _paired(self) -> Iterator[Batch]:
         labels, request = self._labels, self.request
         assert labels is not None
+        # Imported by runs that need it, like others below: the start is short.
+        from xent.io.pairing import LabelsByKey, LabelsByRow
+
         source: LabelsByRow | LabelsByKey
         if request.on is not None:
             source = LabelsByKey(labels, self.roles.label, request.on, self._decoder, request.chunk_rows)
@@ -328,7 +331,23 @@ def _keys(name: str, chunk: Chunk, column: str, values: Column, row_numbers: npt
         raise DataError(f"{name}: column {column!r} {error}") from error
 
 
+def _parsed(where: str) -> Where:
+    from xent.io.where import Where
+
+    return Where(where)
+
+
+def _with_partition(path: str, table: Table) -> Table:
+    if not partition_of(path):
+        return table
+    from xent.io.partitions import with_partition
+
+    return with_partition(path, table)
+
+
 def _groups(name: str, slicer: Slicer, columns: Mapping[str, Column], rows: int) -> Groups:
+    from xent.io.slices import SliceColumnError
+
     try:
         return slicer.groups(columns, rows)
     except SliceColumnError as error:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xent.core.errors import DataError, DomainError
+from xent.core.errors import DataError
+from xent.io.class_labels import decoded
 from xent.io.columns import is_arrow, numbers_of
 
 if TYPE_CHECKING:
@@ -110,22 +111,3 @@ def keys_of(column: Column) -> npt.NDArray[Any]:
     if values.dtype.kind == "f" and not np.isnan(values).any() and (values == np.floor(values)).all():
         return values.astype(np.int64)
     return values
-
-
-def decoded(name: str, chunk: Chunk, columns: Sequence[str], decoder: LabelDecoder) -> npt.NDArray[Any]:
-    """The labels of a chunk, shape (n,), or (n, k) from k columns.
-
-    Raises
-    ------
-    DataError
-        A label is no class and no number; the error names file, column and row.
-    """
-    found = []
-    for column in columns:
-        try:
-            found.append(decoder.decode(chunk.columns[column]))
-        except DomainError as error:
-            raise DataError(f"{name}: column {column!r}, row {chunk.first + error.row + 1}: {error}") from error
-        except TypeError as error:
-            raise DataError(f"{name}: column {column!r} {error}") from error
-    return found[0] if len(found) == 1 else np.stack(found, axis=1)
