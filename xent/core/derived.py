@@ -36,6 +36,12 @@ def extremes(batch: Batch) -> tuple[float, float]:
     return _extremes(batch.y_pred)
 
 
+def lie_within(batch: Batch, epsilon: float) -> bool:
+    """Whether every prediction lies in [epsilon, 1 - epsilon]."""
+    low, high = batch.derive(extremes)
+    return low >= epsilon and high <= 1.0 - epsilon
+
+
 def lie_in_unit_interval(batch: Batch) -> bool:
     """Whether all predictions lie between 0 and 1.
 

@@ -37,8 +37,7 @@ def categorical_health(batch: Batch, *, smoothed: bool, convention_name: str) ->
 def binary_health(batch: Batch, *, convention_name: str) -> Health:
     """Health of probabilities that stand alone, each of the event that its label says happened or not."""
     epsilon = convention(convention_name).epsilon(batch.stored)
-    low, high = batch.derive(derived.extremes)
-    if epsilon is None or (low >= epsilon and high <= 1.0 - epsilon):
+    if epsilon is None or batch.derive(derived.lie_within, epsilon):
         return no_health(batch)
     nothing = np.zeros(len(batch), dtype=bool)
     return health_of(batch, _outside(batch.derive(derived.predictions), epsilon), nothing, np.zeros(len(batch)))

@@ -14,8 +14,6 @@ from xent.core.errors import DataError, UsageError
 from xent.core.gates import DATA_FACTS, OPERATORS, Gate, number_text
 from xent.core.result import Interval, MetricResult, Result, Verdict
 
-OUTCOMES = ("pass", "fail", "inconclusive", "error")
-
 
 def judge(result: Result, gates: Sequence[Gate], baseline: Result | None = None, *, allow_different_data: bool = False) -> Result:
     """The result with a record for every gate and slice in `gates`, in place of those it had, and the verdict.

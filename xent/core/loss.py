@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from xent.core.arrays import align, as_rows
 from xent.core.errors import DataError, UsageError
@@ -49,8 +49,6 @@ class Loss:
 
     Source: `keras.losses.Loss`.
     """
-
-    default_name: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from xent.core.arrays import align, as_matrix, mean_classes
 from xent.core.batch import Batch
+from xent.core.cells import spread
 from xent.core.errors import DataError
 from xent.core.exact import ExactSum
 from xent.core.lazy import np
@@ -29,7 +30,7 @@ def weighted_sum(batch: Batch, values: Array, mask: Array | None = None) -> Weig
     groups = batch.groups
     if mask is not None:
         weight = as_float(1.0) if batch.sample_weight is None else as_float(batch.sample_weight)
-        numerators, denominators = rows_of(values, _spread(weight, values) * mask)
+        numerators, denominators = rows_of(values, spread(weight, values.shape) * mask)
         kept = np.logical_or.reduce(as_matrix(mask), axis=1)
         count = np.array([np.count_nonzero(kept)]) if groups is None else groups.count_where(kept)
         return WeightedSum(ExactSum.of(numerators, groups), ExactSum.of(denominators, groups), count)
@@ -59,13 +60,6 @@ def total_weight(batch: Batch) -> ExactSum:
 def mean_of_rows(values: Array) -> Array:
     """The mean over all axes but the first, shape (n,)."""
     return values if values.ndim == 1 else mean_classes(as_matrix(values))
-
-
-def _spread(weight: Array, values: Array) -> Array:
-    """Weights of the shape of the values: those of fewer axes hold for all of the surplus ones."""
-    if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
-        weight = weight[..., 0]
-    return np.broadcast_to(weight.reshape(weight.shape + (1,) * (values.ndim - weight.ndim)), values.shape)
 
 
 def rows_of(values: Array, sample_weight: Any) -> tuple[Array, Array]:

@@ -43,7 +43,7 @@ def binary_elements(batch: Batch, from_logits: bool, label_smoothing: float, con
         return np.asarray(np.maximum(x, 0.0) - x * y + np.log1p(np.exp(-np.abs(x))))
     rules = convention_of(convention)
     epsilon: float | None = rules.epsilon(batch.stored) or 0.0
-    if batch.derive(lie_within, epsilon or 0.0):
+    if batch.derive(derived.lie_within, epsilon or 0.0):
         # Conventions that change nothing here share one array, and so all that is made of it.
         epsilon = None
     return batch.derive(_elements, epsilon, label_smoothing, rules.least_log)
@@ -60,12 +60,6 @@ def _elements(batch: Batch, epsilon: float | None, label_smoothing: float, least
         log = _log(np.abs(likelihood, out=likelihood), least_log)
         return np.negative(log, out=log)
     return -(_times_log(y, p, least_log) + _times_log(1.0 - y, 1.0 - p, least_log))
-
-
-def lie_within(batch: Batch, epsilon: float) -> bool:
-    """Whether every prediction lies in [epsilon, 1 - epsilon]."""
-    low, high = batch.derive(derived.extremes)
-    return low >= epsilon and high <= 1.0 - epsilon
 
 
 def smooth_binary_labels(batch: Batch, label_smoothing: float) -> Array:
