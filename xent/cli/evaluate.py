@@ -103,6 +103,7 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
     "--state", metavar="FILE", type=click.Path(path_type=Path), help="Also write there what xent merge makes one result of several from."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only the bare numbers, all digits, one a line.")
+@click.option("--shard", metavar="K/N", help="Read only the K-th of N disjoint parts of the rows; xent merge makes the states of all one.")
 @progress_option
 @gate_options
 def command(
@@ -122,6 +123,7 @@ def command(
     outputs: tuple[Path, ...],
     state: Path | None,
     quiet: bool,
+    shard: str | None,
     progress: bool | None,
 ) -> int:
     """Evaluate the predictions in SOURCE...: files, globs, directories, or - for standard input.
@@ -141,7 +143,7 @@ def command(
     gating.prepare(named=bool(metrics))
     if group is not None:
         request = dataclasses.replace(request, group=_checked_group(group, asked))
-    request = dataclasses.replace(request, by=_checked_by(by), max_slices=max_slices)
+    request = dataclasses.replace(request, by=_checked_by(by), max_slices=max_slices, shard=_checked_shard(shard))
     read = (*request.sources, request.labels)
     formats = output_formats(outputs, form, read)
     if state is not None:
@@ -198,7 +200,9 @@ def evaluate_request(
         if metrics is None:
             metrics = build(gating.with_gated(defaults_for(dataset)), flags, soft_flags)
         with Progress(dataset.rows, wanted=False if quiet and progress is None else progress) as bar:
-            measured = measure(dataset, metrics, nan=nan, from_logits=from_logits, identify=identify, progress=bar.add)
+            # A shard may have no rows, and then its state says so.
+            empty = identify and request.shard is not None
+            measured = measure(dataset, metrics, nan=nan, from_logits=from_logits, identify=identify, may_be_empty=empty, progress=bar.add)
         # Said last, so that a run that fails says nothing but why.
         for note in () if quiet else dataset.notes:
             say(note)
@@ -303,6 +307,21 @@ def _checked_by(by: tuple[str, ...]) -> tuple[str, ...]:
         if by.count(text) > 1:
             raise UsageError(f"--by {text} stands there twice")
     return by
+
+
+def _checked_shard(shard: str | None) -> str | None:
+    """The part that `--shard` asks for.
+
+    Raises
+    ------
+    UsageError
+        There is no such part.
+    """
+    if shard is None:
+        return None
+    from xent.io.shards import Shard
+
+    return str(Shard.parse(shard))
 
 
 def output_formats(outputs: Sequence[Path], form: str | None, read: Sequence[str | None]) -> dict[Path, str]:

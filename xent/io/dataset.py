@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from xent.core.batch import Batch, Stack
 from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageError
+from xent.io.batch_parts import BatchPart, PairedPart, RowsPart, Source, require_known, rows_before
 from xent.io.class_labels import LabelDecoder, decoded
 from xent.io.columns import numbers_of, rows_where
 from xent.io.places import Place
 from xent.io.readers import open_place
 from xent.io.roles import Roles, class_names, resolve, resolve_label
+from xent.io.shards import WHOLE, Shard, Share, shares
 from xent.io.sources import expand, partition_of
 
 if TYPE_CHECKING:
@@ -24,12 +26,11 @@ if TYPE_CHECKING:
 
     from xent.core.groups import Groups
     from xent.core.table import Task
+    from xent.io.pairing import LabelsByKey, LabelsByRow
     from xent.io.request import Request
     from xent.io.slices import Slicer
     from xent.io.tables import Chunk, Column, Field, Table
     from xent.io.where import Where
-
-BatchPart = Callable[[], Iterator[Batch]]
 
 _LOOK_ROWS = 1000
 """Rows that are looked at to see what the task is; a fixed number, so that the answer does not depend on the chunks."""
@@ -53,13 +54,13 @@ class Dataset:
         self._where = None if request.where is None else _parsed(request.where)
         places = [Place(path, request.input_format) for path in expand(request.sources)]
         self._piped = any(place.is_pipe for place in places)
-        self._tables = [_with_partition(place.path, open_place(place)) for place in places]
+        if request.on is not None and request.labels is None:
+            raise UsageError("--on COLUMN joins a second file of labels: pass --labels FILE with it")
+        self._sources, self._tables = self._opened(places)
         first = self._tables[0]
-        self.sources = tuple(table.name for table in self._tables)
+        self.sources = tuple(source.table.name for source in self._sources)
         self.fields: Sequence[Field] = first.fields
         self._labels = None if request.labels is None else open_place(Place(request.labels))
-        if request.on is not None and self._labels is None:
-            raise UsageError("--on COLUMN joins a second file of labels: pass --labels FILE with it")
         self.roles = self._resolve_roles(first)
         self.slicer = self._slicer(first)
         self.classes = self._class_names()
@@ -72,8 +73,8 @@ class Dataset:
             numbers = {*self.roles.pred, *([self.roles.weight] if self.roles.weight else []), *(self.roles.label if not hard else ())}
             texts = {*self._texts(), *(self.roles.label if hard and self._decoder.wants_text else ())}
             table.declare(texts=texts, numbers=numbers if self.slicer is None else numbers | self.slicer.numbers)
-        counts = [table.rows for table in self._tables]
-        self.rows = sum(count for count in counts if count is not None) if None not in counts and self._where is None else None
+        counted = self._where is None and request.shard is None
+        self.rows = rows_before(self._tables)[-1] if counted else None
         self._check_lengths()
         self._looked_at: tuple[list[Batch], Iterator[Batch]] | None = None
 
@@ -82,6 +83,33 @@ class Dataset:
 
     def __exit__(self, *_: object) -> None:
         self._looked_at = None
+
+    def _opened(self, places: Sequence[Place]) -> tuple[list[Source], list[Table]]:
+        """The sources that are read, and all tables that are opened, of which the first says what the columns are."""
+        request = self.request
+        shares = [WHOLE] * len(places) if request.shard is None else self._shares(places, Shard.parse(request.shard))
+        by_row = request.labels is not None and request.on is None
+        tables = {
+            number: _with_partition(place.path, open_place(place))
+            for number, place in enumerate(places)
+            if number == 0 or by_row or shares[number] is not None
+        }
+        before = rows_before(list(tables.values())) if by_row else [0] * len(places)
+        mine = [(number, share) for number, share in enumerate(shares) if share is not None]
+        sources = [Source(at, tables[number], share, before[number]) for at, (number, share) in enumerate(mine)]
+        if by_row and request.shard is not None:
+            require_known(sources)
+        return sources, list(tables.values())
+
+    @staticmethod
+    def _shares(places: Sequence[Place], shard: Shard) -> Sequence[Share | None]:
+        # A pipe does not say how long it is.
+        return shares([place.size() or 1 for place in places], shard)
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """What is read of each of the sources."""
+        return tuple(source.share for source in self._sources)
 
     def _slicer(self, first: Table) -> Slicer | None:
         if not self.request.by:
@@ -155,60 +183,53 @@ class Dataset:
 
     def _check_lengths(self) -> None:
         labels = self._labels
-        counts = [table.rows for table in self._tables]
-        if labels is None or self.request.on or labels.rows is None or None in counts:
+        if labels is None or self.request.on or labels.rows is None:
             return
-        predictions = sum(count for count in counts if count is not None)
-        if labels.rows != predictions:
-            raise DataError(f"{labels.name}: has {labels.rows} rows, and {', '.join(self.sources)} {predictions}")
+        predictions = rows_before(self._tables)[-1]
+        if predictions is not None and labels.rows != predictions:
+            names = ", ".join(table.name for table in self._tables)
+            raise DataError(f"{labels.name}: has {labels.rows} rows, and {names} {predictions}")
 
-    def parts(self) -> list[BatchPart]:
+    def parts(self) -> Sequence[Callable[[], Iterator[Batch]]]:
         """Stretches of the rows that can be read beside each other; together, in order, they are all rows."""
         if self._piped and self._looked_at is not None:
             seen, rest = self._looked_at
             self._looked_at = None
             return [lambda: itertools.chain(seen, rest)]
-        if self._labels is not None:
-            return [self._paired]
-        return [
-            partial(self._batches_of, number, table, part)
-            for number, table in enumerate(self._tables)
-            for part in table.parts(self._columns(table), self.request.chunk_rows)
+        return self.stretches()
+
+    def stretches(self) -> Sequence[BatchPart]:
+        """The same, as parts that know how far they have been read; for sources that can be read again."""
+        read = [
+            (source, source.table.parts(self._columns(source.table), self.request.chunk_rows, source.share)) for source in self._sources
         ]
+        if self._labels is None:
+            return [RowsPart(source, part, self._batch) for source, parts in read for part in parts]
+        last = self._sources[-1]
+        # Whoever reads the last of the predictions sees whether labels are left over.
+        check_end = last.share.split is None or (last.share.shards[0] == last.share.split.of and last.table.contiguous)
+        return [PairedPart(read, self._open_labels, self._batch, end=rows_before(self._tables)[-1], check_end=check_end)]
 
     def batches(self) -> Iterator[Batch]:
         """All rows in order."""
         for part in self.parts():
             yield from part()
 
-    def _batches_of(self, number: int, table: Table, part: Callable[[], Iterator[Chunk]]) -> Iterator[Batch]:
-        for chunk in part():
-            yield self._batch(number, table.name, chunk, decoded(table.name, chunk, self.roles.label, self._decoder))
-
-    def _paired(self) -> Iterator[Batch]:
+    def _open_labels(self) -> LabelsByRow | LabelsByKey:
         labels, request = self._labels, self.request
         assert labels is not None
         # Imported by runs that need it, like others below: the start is short.
         from xent.io.pairing import LabelsByKey, LabelsByRow
 
-        source: LabelsByRow | LabelsByKey
         if request.on is not None:
-            source = LabelsByKey(labels, self.roles.label, request.on, self._decoder, request.chunk_rows)
-        else:
-            source = LabelsByRow(labels, self.roles.label, self._decoder, request.chunk_rows)
-        for number, table in enumerate(self._tables):
-            for part in table.parts(self._columns(table), request.chunk_rows):
-                for chunk in part():
-                    if isinstance(source, LabelsByKey):
-                        y_true = source.look_up(chunk.columns[str(request.on)], table.name, chunk.first)
-                    else:
-                        y_true = source.take(chunk.rows, table.name)
-                    yield self._batch(number, table.name, chunk, y_true)
-        if isinstance(source, LabelsByRow):
-            source.finish(", ".join(self.sources))
+            return LabelsByKey(labels, self.roles.label, request.on, self._decoder, request.chunk_rows)
+        return LabelsByRow(labels, self.roles.label, self._decoder, request.chunk_rows)
 
-    def _batch(self, number: int, name: str, chunk: Chunk, y_true: npt.NDArray[Any]) -> Batch:
-        columns, row_numbers = chunk.columns, None
+    def _batch(self, source: Source, chunk: Chunk, y_true: npt.NDArray[Any] | None) -> Batch:
+        """The rows of a chunk, whose labels are in it unless they are given."""
+        name, columns, row_numbers = source.table.name, chunk.columns, None
+        if y_true is None:
+            y_true = decoded(name, chunk, self.roles.label, self._decoder)
         if self._where is not None:
             mask = self._where(columns)
             row_numbers = np.flatnonzero(mask)
@@ -227,7 +248,7 @@ class Dataset:
             preds[0] if len(preds) == 1 else Stack(tuple(preds)),
             None if weight is None else _numbers(name, chunk, weight, columns[weight]),
             None if self.slicer is None else _groups(name, self.slicer, columns, len(y_true)),
-            origin=(number, chunk.first),
+            origin=(source.number, chunk.first),
             row_numbers=row_numbers,
             keys=None if group is None else _keys(name, chunk, group, columns[group], row_numbers),
         )
@@ -247,6 +268,11 @@ class Dataset:
         width = self.width
         if width is not None and width > 2:
             return "multiclass"
+        if self.request.shard is not None:
+            # The same for every shard.
+            if self._piped:
+                raise UsageError("--shard of a pipe needs -m: what fits can only be seen in the first rows, which are gone then")
+            return Dataset(dataclasses.replace(self.request, shard=None)).task()
         first = self._first_batches()
         if not first:
             raise NothingEvaluated(f"{', '.join(self.sources)}: there are no rows")

@@ -61,9 +61,13 @@ def measure(
     nan: NanPolicy = "error",
     from_logits: bool = False,
     identify: bool = False,
+    may_be_empty: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Measured:
-    """Like `evaluate`, but gives what the result is made from; with `identify` it can be merged with that of other rows."""
+    """Like `evaluate`, but gives what the result is made from; with `identify` it can be merged with that of other rows.
+
+    With `may_be_empty` no rows are no error.
+    """
     slicer = dataset.slicer
     kind = Tally if slicer is None else partial(SlicedTally, ways=len(slicer.ways))
     tally = tally_of(dataset, metrics, partial(kind, identify=identify), nan=nan, from_logits=from_logits, progress=progress)
@@ -72,11 +76,28 @@ def measure(
         assert isinstance(tally, SlicedTally)
         slices = tuple(Slices.of(*one) for one in zip(slicer.ways, slicer.keys, tally.slices, strict=True))
         tally = tally.total()
-    return Measured(tally, data_report(dataset, tally), slices)
+    measured = Measured(tally, data_report(dataset, tally), slices, dataset.shares)
+    check_rows(dataset, tally, may_be_empty=may_be_empty)
+    return measured
 
 
 def data_report(dataset: Dataset, tally: Tally) -> DataReport:
-    """What a tally has seen of a dataset.
+    """What a tally has seen of a dataset."""
+    width = dataset.width
+    return DataReport(
+        sources=dataset.sources,
+        rows=tally.rows - tally.rows_dropped,
+        rows_dropped=tally.rows_dropped,
+        weight_sum=float(tally.weights.to_float()[0]),
+        classes=len(dataset.classes) if dataset.classes else width if width and width > 1 else None,
+        columns=dataset.roles.describe(),
+        digest=digest.text(tally.digest),
+        class_names=dataset.classes,
+    )
+
+
+def check_rows(dataset: Dataset, tally: Tally, *, may_be_empty: bool = False) -> None:
+    """Looks whether a tally of a dataset means anything.
 
     Raises
     ------
@@ -86,21 +107,10 @@ def data_report(dataset: Dataset, tally: Tally) -> DataReport:
         There are no rows, or none are left.
     """
     _refuse_missing(dataset, tally)
-    evaluated = tally.rows - tally.rows_dropped
-    if not evaluated:
+    if not may_be_empty and tally.rows == tally.rows_dropped:
         left = f" without a missing value, of {tally.rows}" if tally.rows else ""
-        raise NothingEvaluated(f"{', '.join(dataset.sources)}: there are no rows{left}")
-    width = dataset.width
-    return DataReport(
-        sources=dataset.sources,
-        rows=evaluated,
-        rows_dropped=tally.rows_dropped,
-        weight_sum=float(tally.weights.to_float()[0]),
-        classes=len(dataset.classes) if dataset.classes else width if width and width > 1 else None,
-        columns=dataset.roles.describe(),
-        digest=digest.text(tally.digest),
-        class_names=dataset.classes,
-    )
+        part = "" if dataset.request.shard is None else f" in shard {dataset.request.shard}"
+        raise NothingEvaluated(f"{', '.join(dataset.sources)}: there are no rows{left}{part}")
 
 
 def tally_of(

@@ -132,6 +132,18 @@ class Place:
         """The number of bytes, as stored; None for a pipe."""
         return None if self._pipe is not None else Path(self.path).stat().st_size
 
+    def open_range(self, begin: int, end: int) -> Any:
+        """The bytes of a plain file from one offset to another, to be read once in order."""
+        import pyarrow as pa
+
+        with reading(self.name):
+            return pa.OSFile(self.path, "rb").get_stream(begin, end - begin)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the bytes are stored as they are read, and can be read from any place."""
+        return self._pipe is None and self.compression is None
+
     @property
     def is_pipe(self) -> bool:
         """Whether the bytes can be had only once."""

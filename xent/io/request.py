@@ -23,6 +23,7 @@ class Request:
     where : keep the rows for which this expression holds
     by : ways of slicing the rows, each a column, several with commas between them, or a cut such as "age=cut(age,18,30)"
     max_slices : the largest number of slices that one of them may have
+    shard : read one of N disjoint parts of the rows, as "3/16" for the third of sixteen
     chunk_rows, threads : how to read, never what comes out
     """
 
@@ -38,5 +39,6 @@ class Request:
     where: str | None = None
     by: tuple[str, ...] = ()
     max_slices: int = MAX_SLICES
+    shard: str | None = None
     chunk_rows: int | None = None
     threads: int | None = None

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from xent.io.arrow_values import byte_width, field_of
 from xent.io.places import Place
+from xent.io.shards import WHOLE, Share
 from xent.io.tables import Chunk, Part, Table, reading, rows_per_chunk
 
 _BUFFER = 1 << 16
@@ -36,16 +37,18 @@ class ParquetTable(Table):
             self._place.open_seekable(), metadata=metadata, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True
         )
 
-    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
+    def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE) -> list[Part]:
         wanted = set(columns)
         width = sum(byte_width(field.type) for field in self._schema if field.name in wanted)
         size = rows_per_chunk(chunk_rows, width)
         parts: list[Part] = []
         first = 0
+        begin, end = share.range(self._metadata.num_rows)
         for group in range(self._metadata.num_row_groups):
-            if self._may_hold is None or self._may_hold(self._bounds(group)):
-                parts.append(partial(self._read, group, first, list(columns), size))
-            first += self._metadata.row_group(group).num_rows
+            rows = self._metadata.row_group(group).num_rows
+            if begin <= first < end and (self._may_hold is None or self._may_hold(self._bounds(group))):
+                parts.append(Part(partial(self._read, group, first, list(columns), size), rows=rows))
+            first += rows
         return parts
 
     def restrict(self, may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
