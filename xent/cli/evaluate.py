@@ -14,15 +14,18 @@ from xent.cli.configuration import ConfiguredCommand
 from xent.cli.gating import gate_options
 from xent.cli.metrics_command import complete_metric
 from xent.cli.options import input_options, progress_option
+from xent.cli.spreading import spreading_options
 from xent.io.request import MAX_SLICES
 
 if TYPE_CHECKING:
     from xent.cli.gating import Gating
+    from xent.cli.spreading import Spreading
     from xent.core.metric import Metric
     from xent.core.result import MetricResult, Result
     from xent.core.specs import Spec
     from xent.core.table import Row
     from xent.core.tally import NanPolicy
+    from xent.io.checkpoint import Checkpoint
     from xent.io.dataset import Dataset
     from xent.io.measured import Measured
     from xent.io.request import Request
@@ -103,12 +106,13 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
     "--state", metavar="FILE", type=click.Path(path_type=Path), help="Also write there what xent merge makes one result of several from."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only the bare numbers, all digits, one a line.")
-@click.option("--shard", metavar="K/N", help="Read only the K-th of N disjoint parts of the rows; xent merge makes the states of all one.")
 @progress_option
+@spreading_options
 @gate_options
 def command(
     request: Request,
     gating: Gating,
+    spreading: Spreading,
     metrics: tuple[str, ...],
     group: str | None,
     by: tuple[str, ...],
@@ -123,7 +127,6 @@ def command(
     outputs: tuple[Path, ...],
     state: Path | None,
     quiet: bool,
-    shard: str | None,
     progress: bool | None,
 ) -> int:
     """Evaluate the predictions in SOURCE...: files, globs, directories, or - for standard input.
@@ -143,11 +146,12 @@ def command(
     gating.prepare(named=bool(metrics))
     if group is not None:
         request = dataclasses.replace(request, group=_checked_group(group, asked))
-    request = dataclasses.replace(request, by=_checked_by(by), max_slices=max_slices, shard=_checked_shard(shard))
+    request = dataclasses.replace(request, by=_checked_by(by), max_slices=max_slices, shard=spreading.checked_shard())
     read = (*request.sources, request.labels)
     formats = output_formats(outputs, form, read)
     if state is not None:
         check_state(state, formats, read, asked)
+    checkpoint = spreading.checked_checkpoint([*formats, state], read, asked)
     measured = evaluate_request(
         request,
         asked,
@@ -157,12 +161,15 @@ def command(
         nan=nan,
         from_logits=from_logits,
         identify=state is not None,
+        checkpoint=checkpoint,
         quiet=quiet,
         progress=progress,
     )
     result = gating.judged(measured.result())
     write_outputs(result, formats, {} if state is None else {state: measured})
     print_result(result, form, quiet=quiet)
+    if checkpoint is not None:
+        checkpoint.remove()
     return gating.conclude(result, to_github="github" in (form, *formats.values()))
 
 
@@ -186,25 +193,35 @@ def evaluate_request(
     nan: NanPolicy,
     from_logits: bool,
     identify: bool,
+    checkpoint: Checkpoint | None,
     quiet: bool,
     progress: bool | None,
 ) -> Measured:
     """What was measured; without metrics, with the set for the task that the data show and with those that gates name."""
     from xent.cli.exits import say
     from xent.cli.progress import Progress
-    from xent.cli.signals import watched
+    from xent.cli.signals import PATIENCE, PATIENCE_TO_SAVE, watched
     from xent.io.dataset import open_dataset
     from xent.io.evaluation import measure
 
-    with watched(), open_dataset(request) as dataset:
+    with watched(PATIENCE if checkpoint is None else PATIENCE_TO_SAVE), open_dataset(request) as dataset:
         if metrics is None:
             metrics = build(gating.with_gated(defaults_for(dataset)), flags, soft_flags)
         with Progress(dataset.rows, wanted=False if quiet and progress is None else progress) as bar:
             # A shard may have no rows, and then its state says so.
             empty = identify and request.shard is not None
-            measured = measure(dataset, metrics, nan=nan, from_logits=from_logits, identify=identify, may_be_empty=empty, progress=bar.add)
+            measured = measure(
+                dataset,
+                metrics,
+                nan=nan,
+                from_logits=from_logits,
+                identify=identify,
+                may_be_empty=empty,
+                checkpoint=checkpoint,
+                progress=bar.add,
+            )
         # Said last, so that a run that fails says nothing but why.
-        for note in () if quiet else dataset.notes:
+        for note in () if quiet else (*dataset.notes, *(checkpoint.notes if checkpoint is not None else ())):
             say(note)
         return measured
 
@@ -309,21 +326,6 @@ def _checked_by(by: tuple[str, ...]) -> tuple[str, ...]:
     return by
 
 
-def _checked_shard(shard: str | None) -> str | None:
-    """The part that `--shard` asks for.
-
-    Raises
-    ------
-    UsageError
-        There is no such part.
-    """
-    if shard is None:
-        return None
-    from xent.io.shards import Shard
-
-    return str(Shard.parse(shard))
-
-
 def output_formats(outputs: Sequence[Path], form: str | None, read: Sequence[str | None]) -> dict[Path, str]:
     """The format of every file to write.
 
@@ -342,7 +344,7 @@ def output_formats(outputs: Sequence[Path], form: str | None, read: Sequence[str
     for path in outputs:
         if path in formats:
             raise UsageError(f"--output {str(path)!r} is named twice")
-        _check_place("--output", path, read)
+        check_place("--output", path, read)
         formats[path] = form if form is not None and path.suffix.lower() not in SUFFIXES else format_of(path)
     return formats
 
@@ -365,13 +367,14 @@ def check_state(state: Path, formats: Mapping[Path, str], read: Sequence[str | N
     from xent.core.errors import UsageError
     from xent.io.state_file import check_storable
 
-    _check_place("--state", state, read)
+    check_place("--state", state, read)
     if state in formats:
         raise UsageError(f"--state {str(state)!r} is an --output too")
     check_storable(metrics or ())
 
 
-def _check_place(flag: str, path: Path, read: Sequence[str | None]) -> None:
+def check_place(flag: str, path: Path, read: Sequence[str | None]) -> None:
+    """Raises `UsageError` where no file can be written, or where one is that is read."""
     from xent.core.errors import UsageError
 
     if path.is_dir() or not path.absolute().parent.is_dir():

@@ -24,11 +24,13 @@ class Source(NamedTuple):
     Attributes
     ----------
     number : counted from 0 among the sources that the dataset reads
+    place : the same among all sources there are
     share : what is read of it
     before : the rows of all sources before it, where that is known without reading them
     """
 
     number: int
+    place: int
     table: Table
     share: Share
     before: int | None

@@ -57,6 +57,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "format": {"enum": ["table", *EXPORTERS]},
     "output": _TEXTS,
     "state": _TEXT,
+    "checkpoint": _TEXT,
+    "checkpoint_seconds": {"type": "number", "minimum": 0},
     "quiet": _SWITCH,
     "progress": _SWITCH,
     "baseline": _TEXT,

@@ -47,6 +47,8 @@ class Dataset:
     classes : class names in the order of the predictions, where they are known
     notes : what was chosen, as sentences
     rows : the number of rows where it is known before reading
+    files : the paths of all that is read, labels last
+    is_piped : whether something can be read only once
     """
 
     def __init__(self, request: Request) -> None:
@@ -57,10 +59,13 @@ class Dataset:
         if request.on is not None and request.labels is None:
             raise UsageError("--on COLUMN joins a second file of labels: pass --labels FILE with it")
         self._sources, self._tables = self._opened(places)
+        self.files = tuple(places[source.place].path for source in self._sources) + (() if request.labels is None else (request.labels,))
         first = self._tables[0]
         self.sources = tuple(source.table.name for source in self._sources)
         self.fields: Sequence[Field] = first.fields
-        self._labels = None if request.labels is None else open_place(Place(request.labels))
+        labels = None if request.labels is None else Place(request.labels)
+        self._labels = None if labels is None else open_place(labels)
+        self.is_piped = self._piped or (labels is not None and labels.is_pipe)
         self.roles = self._resolve_roles(first)
         self.slicer = self._slicer(first)
         self.classes = self._class_names()
@@ -96,7 +101,7 @@ class Dataset:
         }
         before = rows_before(list(tables.values())) if by_row else [0] * len(places)
         mine = [(number, share) for number, share in enumerate(shares) if share is not None]
-        sources = [Source(at, tables[number], share, before[number]) for at, (number, share) in enumerate(mine)]
+        sources = [Source(at, number, tables[number], share, before[number]) for at, (number, share) in enumerate(mine)]
         if by_row and request.shard is not None:
             require_known(sources)
         return sources, list(tables.values())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -16,11 +16,12 @@ from xent.core.result import DataReport, Result
 from xent.core.slices import SlicedTally
 from xent.core.tally import NanPolicy, Tally
 from xent.io.measured import Measured, Slices
-from xent.io.workers import available_cores, work
+from xent.io.workers import Breaks, available_cores, work
 
 if TYPE_CHECKING:
     from xent.core.batch import Batch
     from xent.core.metric import Metric
+    from xent.io.checkpoint import Checkpoint
     from xent.io.dataset import Dataset
 
 _Tally = TypeVar("_Tally", bound=Tally)
@@ -62,23 +63,62 @@ def measure(
     from_logits: bool = False,
     identify: bool = False,
     may_be_empty: bool = False,
+    checkpoint: Checkpoint | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Measured:
     """Like `evaluate`, but gives what the result is made from; with `identify` it can be merged with that of other rows.
 
-    With `may_be_empty` no rows are no error.
+    With `may_be_empty` no rows are no error. With a checkpoint, the work goes on from there if there is one, and its progress is saved.
     """
     slicer = dataset.slicer
-    kind = Tally if slicer is None else partial(SlicedTally, ways=len(slicer.ways))
-    tally = tally_of(dataset, metrics, partial(kind, identify=identify), nan=nan, from_logits=from_logits, progress=progress)
-    slices: tuple[Slices, ...] = ()
-    if slicer is not None:
-        assert isinstance(tally, SlicedTally)
-        slices = tuple(Slices.of(*one) for one in zip(slicer.ways, slicer.keys, tally.slices, strict=True))
-        tally = tally.total()
-    measured = Measured(tally, data_report(dataset, tally), slices, dataset.shares)
-    check_rows(dataset, tally, may_be_empty=may_be_empty)
+    kind = partial(Tally if slicer is None else partial(SlicedTally, ways=len(slicer.ways)), identify=identify)
+    if checkpoint is None:
+        measured = _measured(dataset, tally_of(dataset, metrics, kind, nan=nan, from_logits=from_logits, progress=progress))
+    else:
+        parts = dataset.stretches()
+        before = checkpoint.begin(dataset, metrics, parts, nan=nan, from_logits=from_logits, identify=identify)
+        if before is not None:
+            _go_on(dataset, before, progress)
+
+        def with_before(tally: Tally) -> Measured:
+            mine = _measured(dataset, tally)
+            return mine if before is None else before.merge(mine)
+
+        def look(total: Callable[[], Tally]) -> Callable[[], None]:
+            return checkpoint.saving(with_before(total()), parts)
+
+        left = [part for part in parts if not part.finished]
+        watch = Watch(look, checkpoint.every)
+        tally = tally_of(dataset, metrics, kind, nan=nan, from_logits=from_logits, progress=progress, parts=left, watch=watch)
+        measured = with_before(tally)
+    check_rows(dataset, measured.tally, may_be_empty=may_be_empty)
     return measured
+
+
+def _measured(dataset: Dataset, tally: Tally) -> Measured:
+    slices: tuple[Slices, ...] = ()
+    if dataset.slicer is not None:
+        assert isinstance(tally, SlicedTally)
+        slices = tuple(Slices.of(*one) for one in zip(dataset.slicer.ways, dataset.slicer.keys, tally.slices, strict=True))
+        tally = tally.total()
+    return Measured(tally, data_report(dataset, tally), slices, dataset.shares)
+
+
+def _go_on(dataset: Dataset, before: Measured, progress: Callable[[int], None] | None) -> None:
+    """Counts what was done before towards the progress and the largest number of slices."""
+    if progress is not None:
+        progress(before.tally.rows)
+    if dataset.slicer is not None:
+        for known, way in zip(dataset.slicer.keys, before.slices, strict=True):
+            for key in way.keys:
+                known.setdefault(key, len(known))
+
+
+class Watch(NamedTuple):
+    """Who looks at a tally while it is made: gets a function that gives the tally so far, and returns what is to be done with it."""
+
+    look: Callable[[Callable[[], Tally]], Callable[[], None]]
+    every: float
 
 
 def data_report(dataset: Dataset, tally: Tally) -> DataReport:
@@ -121,13 +161,22 @@ def tally_of(
     nan: NanPolicy,
     from_logits: bool,
     progress: Callable[[int], None] | None,
+    parts: Sequence[Callable[[], Iterator[Batch]]] | None = None,
+    watch: Watch | None = None,
 ) -> _Tally:
-    """The tally of all rows, of some kind."""
+    """The tally of all rows or of some parts of them, of some kind."""
     _keep_freed_memory()
-    parts = dataset.parts()
+    parts = dataset.parts() if parts is None else parts
     threads = dataset.request.threads or available_cores()
-    tallies = [kind(metrics, nan=nan, classes=dataset.classes, from_logits=from_logits) for _ in range(threads)]
+    new = partial(kind, metrics, nan=nan, classes=dataset.classes, from_logits=from_logits)
+    tallies = [new() for _ in range(threads)]
     counting = threading.Lock()
+
+    def total() -> _Tally:
+        merged = new()
+        for tally in tallies:
+            merged.merge(tally)
+        return merged
 
     def consumer(tally: _Tally) -> Callable[[Batch], None]:
         def consume(batch: Batch) -> None:
@@ -139,13 +188,11 @@ def tally_of(
         return consume
 
     try:
-        work(parts, [consumer(tally) for tally in tallies], _order)
+        breaks = None if watch is None else Breaks(partial(watch.look, total), watch.every)
+        work(parts, [consumer(tally) for tally in tallies], _order, breaks)
     except DomainError as error:
         raise dataset.located(error) from error
-    total = tallies[0]
-    for tally in tallies[1:]:
-        total.merge(tally)
-    return total
+    return total()
 
 
 def _keep_freed_memory() -> None:

@@ -31,7 +31,7 @@ from xent.io.slices import By, SliceColumn
 _SPECIAL = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 
 
-def check_storable(metrics: Sequence[Metric]) -> None:
+def check_storable(metrics: Sequence[Metric], flag: str = "--state") -> None:
     """Raises `UsageError` for a metric that whoever reads the state could not find again."""
     for metric in metrics:
         name = metric.row.name
@@ -41,7 +41,7 @@ def check_storable(metrics: Sequence[Metric]) -> None:
             known = False
         if not known:
             raise UsageError(
-                f"--state: the metric {name!r} of a Python file cannot be stored, since a state is merged without running code it names\n"
+                f"{flag}: the metric {name!r} of a Python file cannot be stored, since a state is merged without running code it names\n"
                 "bring it in a package, by an entry point of the group xent.metrics"
             )
 
