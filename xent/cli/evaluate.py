@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from xent.core.specs import Spec
     from xent.core.table import Row
     from xent.core.tally import NanPolicy
-    from xent.io.checkpoint import Checkpoint
     from xent.io.dataset import Dataset
     from xent.io.measured import Measured
     from xent.io.request import Request
@@ -151,7 +150,7 @@ def command(
     formats = output_formats(outputs, form, read)
     if state is not None:
         check_state(state, formats, read, asked)
-    checkpoint = spreading.checked_checkpoint([*formats, state], read, asked)
+    spreading = spreading.checked([*formats, state], read, asked)
     measured = evaluate_request(
         request,
         asked,
@@ -161,15 +160,14 @@ def command(
         nan=nan,
         from_logits=from_logits,
         identify=state is not None,
-        checkpoint=checkpoint,
+        spreading=spreading,
         quiet=quiet,
         progress=progress,
     )
     result = gating.judged(measured.result())
     write_outputs(result, formats, {} if state is None else {state: measured})
     print_result(result, form, quiet=quiet)
-    if checkpoint is not None:
-        checkpoint.remove()
+    spreading.finish()
     return gating.conclude(result, to_github="github" in (form, *formats.values()))
 
 
@@ -193,35 +191,23 @@ def evaluate_request(
     nan: NanPolicy,
     from_logits: bool,
     identify: bool,
-    checkpoint: Checkpoint | None,
+    spreading: Spreading,
     quiet: bool,
     progress: bool | None,
 ) -> Measured:
     """What was measured; without metrics, with the set for the task that the data show and with those that gates name."""
     from xent.cli.exits import say
     from xent.cli.progress import Progress
-    from xent.cli.signals import PATIENCE, PATIENCE_TO_SAVE, watched
+    from xent.cli.signals import watched
     from xent.io.dataset import open_dataset
-    from xent.io.evaluation import measure
 
-    with watched(PATIENCE if checkpoint is None else PATIENCE_TO_SAVE), open_dataset(request) as dataset:
+    with watched(spreading.patience), open_dataset(request) as dataset:
         if metrics is None:
             metrics = build(gating.with_gated(defaults_for(dataset)), flags, soft_flags)
         with Progress(dataset.rows, wanted=False if quiet and progress is None else progress) as bar:
-            # A shard may have no rows, and then its state says so.
-            empty = identify and request.shard is not None
-            measured = measure(
-                dataset,
-                metrics,
-                nan=nan,
-                from_logits=from_logits,
-                identify=identify,
-                may_be_empty=empty,
-                checkpoint=checkpoint,
-                progress=bar.add,
-            )
+            measured = spreading.measure(dataset, metrics, nan=nan, from_logits=from_logits, identify=identify, progress=bar.add)
         # Said last, so that a run that fails says nothing but why.
-        for note in () if quiet else (*dataset.notes, *(checkpoint.notes if checkpoint is not None else ())):
+        for note in () if quiet else (*dataset.notes, *spreading.notes):
             say(note)
         return measured
 

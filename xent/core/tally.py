@@ -210,6 +210,8 @@ class Tally:
         moved = self.regrouped(np.arange(self.groups), self.groups)
         moved.states = {need: state.renumbered(numbers) for need, state in moved.states.items()}
         moved.contents = {numbers[number]: content for number, content in self.contents.items()}
+        if moved.missing is not None:
+            moved.missing = moved.missing._replace(source=numbers[moved.missing.source])
         return moved
 
     def results(self, group: int = 0) -> list[MetricResult]:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import xent
 from xent.core.errors import DataError, UsageError
 from xent.core.result import SCHEMA_VERSION
-from xent.core.tally import NanPolicy, Place, signature
+from xent.core.tally import NanPolicy, signature
 from xent.io.exporters.plain import plain
-from xent.io.state_file import as_dict, from_dict, read_sealed, sealed, sound
+from xent.io.state_file import read_sealed, sealed, sound, unfinished_as_dict, unfinished_from_dict
 from xent.io.writing import write_files
 
 if TYPE_CHECKING:
@@ -116,12 +116,11 @@ class Checkpoint:
         """Notes what was measured, and where the parts are now; what is returned writes it, and may be called while the parts go on."""
         finished = [number for number, part in enumerate(parts) if part.finished]
         begun = {str(number): list(part.position) for number, part in enumerate(parts) if not part.finished and any(part.position)}
-        missing = measured.tally.missing
 
         def save() -> None:
             body = {"schema_version": SCHEMA_VERSION, "xent": xent.__version__, "kind": "checkpoint", **self._head}
-            progress = {"finished": _runs(finished), "begun": begun, "missing": missing and list(missing)}
-            write_files({self.path: sealed({**body, **progress, **as_dict(measured)}).encode()})
+            progress = {"finished": _runs(finished), "begun": begun}
+            write_files({self.path: sealed({**body, **progress, **unfinished_as_dict(measured)}).encode()})
 
         return save
 
@@ -196,11 +195,7 @@ def _resumed(body: Mapping[str, Any], parts: Sequence[BatchPart]) -> Measured:
         if len(position) != len(part.position) or min(position) < 0:
             raise ValueError(f"{position} is no position")
         part.position = tuple(map(int, position))
-    measured = from_dict(body)
-    if body["missing"] is not None:
-        source, row, role, column = body["missing"]
-        measured.tally.missing = Place(int(source), int(row), str(role), int(column))
-    return measured
+    return unfinished_from_dict(body)
 
 
 def _runs(numbers: Sequence[int]) -> list[list[int]]:

@@ -70,10 +70,9 @@ def measure(
 
     With `may_be_empty` no rows are no error. With a checkpoint, the work goes on from there if there is one, and its progress is saved.
     """
-    slicer = dataset.slicer
-    kind = partial(Tally if slicer is None else partial(SlicedTally, ways=len(slicer.ways)), identify=identify)
+    kind = kind_of_tally(dataset, identify=identify)
     if checkpoint is None:
-        measured = _measured(dataset, tally_of(dataset, metrics, kind, nan=nan, from_logits=from_logits, progress=progress))
+        measured = measured_of(dataset, tally_of(dataset, metrics, kind, nan=nan, from_logits=from_logits, progress=progress))
     else:
         parts = dataset.stretches()
         before = checkpoint.begin(dataset, metrics, parts, nan=nan, from_logits=from_logits, identify=identify)
@@ -81,7 +80,7 @@ def measure(
             _go_on(dataset, before, progress)
 
         def with_before(tally: Tally) -> Measured:
-            mine = _measured(dataset, tally)
+            mine = measured_of(dataset, tally)
             return mine if before is None else before.merge(mine)
 
         def look(total: Callable[[], Tally]) -> Callable[[], None]:
@@ -95,7 +94,14 @@ def measure(
     return measured
 
 
-def _measured(dataset: Dataset, tally: Tally) -> Measured:
+def kind_of_tally(dataset: Dataset, *, identify: bool) -> Callable[..., Tally]:
+    """What makes a tally that a dataset needs."""
+    slicer = dataset.slicer
+    return partial(Tally if slicer is None else partial(SlicedTally, ways=len(slicer.ways)), identify=identify)
+
+
+def measured_of(dataset: Dataset, tally: Tally) -> Measured:
+    """What a tally has measured of a dataset, be it a result or not."""
     slices: tuple[Slices, ...] = ()
     if dataset.slicer is not None:
         assert isinstance(tally, SlicedTally)

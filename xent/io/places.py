@@ -34,7 +34,8 @@ SUFFIXES = {
 _FIRST_BYTES = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\x93NUMPY": "npy", b"PK\x03\x04": "npz", b"\xff\xff\xff\xff": "arrow"}
 """The format by the first bytes, for standard input and names that do not tell."""
 
-_COMPRESSIBLE = ("csv", "tsv", "jsonl")
+TEXT_FORMATS = ("csv", "tsv", "jsonl")
+"""The formats that are read from compressed files too."""
 
 
 class Place:
@@ -67,7 +68,7 @@ class Place:
         self.format = input_format or self._format(suffixes)
         if self.size() == 0:
             raise NothingEvaluated(f"{self.name}: the file is empty")
-        if self.compression and self.format not in _COMPRESSIBLE:
+        if self.compression and self.format not in TEXT_FORMATS:
             raise UsageError(f"{self.name}: {self.format} is not read from compressed files; it is compressed inside")
 
     def _format(self, suffixes: list[str]) -> str:

@@ -22,7 +22,7 @@ from xent.core.exact import ExactSum
 from xent.core.metric import Metric, state_from_json
 from xent.core.result import SCHEMA_VERSION, DataReport
 from xent.core.table import row_of
-from xent.core.tally import Content, Tally, signature
+from xent.core.tally import Content, Place, Tally, signature
 from xent.io.exporters.plain import plain
 from xent.io.measured import Measured, Slices
 from xent.io.shards import WHOLE, Share, Split
@@ -77,7 +77,7 @@ def as_dict(measured: Measured) -> dict[str, Any]:
             "digest": data.digest,
         },
         "options": {"nan": tally.nan, "from_logits": tally.from_logits},
-        "metrics": [_metric_as_dict(metric) for metric in tally.metrics],
+        "metrics": [metric_as_dict(metric) for metric in tally.metrics],
         "tallies": [_slices_as_dict(slices) for slices in ways],
     }
 
@@ -91,7 +91,8 @@ def _checksum(body: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _metric_as_dict(metric: Metric) -> dict[str, Any]:
+def metric_as_dict(metric: Metric) -> dict[str, Any]:
+    """A metric as plain values."""
     label = metric.name if metric.name != metric.row.name else None
     return {"name": metric.row.name, "label": label, "params": metric.parameters(), "signature": signature(metric)}
 
@@ -164,10 +165,25 @@ def _said(error: BaseException) -> str:
     return f"there is no {text}" if isinstance(error, KeyError) else text or type(error).__name__
 
 
+def unfinished_as_dict(measured: Measured) -> dict[str, Any]:
+    """The same of what may yet turn out to be no result: with the place of the first missing value."""
+    missing = measured.tally.missing
+    return {**as_dict(measured), "missing": missing and list(missing)}
+
+
+def unfinished_from_dict(body: Mapping[str, Any]) -> Measured:
+    """What `unfinished_as_dict` made plain values of."""
+    measured = from_dict(body)
+    if body["missing"] is not None:
+        source, row, role, column = body["missing"]
+        measured.tally.missing = Place(int(source), int(row), str(role), int(column))
+    return measured
+
+
 def from_dict(body: Mapping[str, Any]) -> Measured:
     """What `as_dict` made plain values of."""
     data, options = body["data"], body["options"]
-    metrics = [_metric(one) for one in body["metrics"]]
+    metrics = [metric_from_dict(one) for one in body["metrics"]]
     names = None if data["class_names"] is None else tuple(map(str, data["class_names"]))
     ways = [
         _slices(one, Tally(metrics, len(one["slices"]), options["nan"], names, bool(options["from_logits"]))) for one in body["tallies"]
@@ -204,7 +220,8 @@ def _share(one: Mapping[str, Any] | None) -> Share:
     return Share(shards, split)
 
 
-def _metric(one: Mapping[str, Any]) -> Metric:
+def metric_from_dict(one: Mapping[str, Any]) -> Metric:
+    """The metric that `metric_as_dict` made plain values of."""
     params = {key: _number(value) for key, value in one["params"].items()}
     metric = row_of(one["name"]).cls(**({} if one["label"] is None else {"name": one["label"]}), **params)
     if signature(metric) != one["signature"]:
