@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xent.core.result import MetricResult, Result
     from xent.core.specs import Spec
     from xent.core.table import Row
-    from xent.core.tally import NanPolicy
+    from xent.core.tally import Confidence, NanPolicy
     from xent.io.dataset import Dataset
     from xent.io.measured import Measured
     from xent.io.request import Request
@@ -56,6 +56,9 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
 )
 @input_options
 @click.option("--group", metavar="COL", help="Rows of one value are the documents of one query, for metrics of rankings.")
+@click.option("--ci", metavar="LEVEL", type=float, help="Confidence intervals of this level, such as 0.95, for every metric and slice.")
+@click.option("--cluster", metavar="COL", help="Rows of one value are correlated, as those of one user are; for --ci.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Deals rows into other folds, where --ci uses folds.")
 @click.option(
     "--by",
     multiple=True,
@@ -110,6 +113,9 @@ def command(
     gating: Gating,
     metrics: tuple[str, ...],
     group: str | None,
+    ci: float | None,
+    cluster: str | None,
+    seed: int,
     by: tuple[str, ...],
     max_slices: int,
     from_logits: bool,
@@ -141,7 +147,8 @@ def command(
     gating.prepare(named=bool(metrics))
     if group is not None:
         request = dataclasses.replace(request, group=_checked_group(group, asked))
-    request = dataclasses.replace(request, by=_checked_by(by), max_slices=max_slices)
+    request = dataclasses.replace(request, by=_checked_by(by), max_slices=max_slices, cluster=cluster)
+    confidence = wanted_intervals(gating, ci, seed, cluster)
     read = (*request.sources, request.labels)
     formats = output_formats(outputs, form, read)
     if state is not None:
@@ -154,6 +161,7 @@ def command(
         gating=gating,
         nan=nan,
         from_logits=from_logits,
+        confidence=confidence,
         identify=state is not None,
         quiet=quiet,
         progress=progress,
@@ -183,6 +191,7 @@ def evaluate_request(
     gating: Gating,
     nan: NanPolicy,
     from_logits: bool,
+    confidence: Confidence | None,
     identify: bool,
     quiet: bool,
     progress: bool | None,
@@ -198,11 +207,29 @@ def evaluate_request(
         if metrics is None:
             metrics = build(gating.with_gated(defaults_for(dataset)), flags, soft_flags)
         with Progress(dataset.rows, wanted=False if quiet and progress is None else progress) as bar:
-            measured = measure(dataset, metrics, nan=nan, from_logits=from_logits, identify=identify, progress=bar.add)
+            measured = measure(
+                dataset, metrics, nan=nan, from_logits=from_logits, identify=identify, confidence=confidence, progress=bar.add
+            )
         # Said last, so that a run that fails says nothing but why.
         for note in () if quiet else dataset.notes:
             say(note)
         return measured
+
+
+def wanted_intervals(gating: Gating, level: float | None, seed: int, cluster: str | None) -> Confidence | None:
+    """The intervals that `--ci` or, without it, the gates ask for.
+
+    Raises
+    ------
+    UsageError
+        The level is none, gates ask for several, or options that only intervals take are given without any.
+    """
+    level = gating.level() if level is None else level
+    if level is None and cluster is None:
+        return None
+    from xent.io.evaluation import confidence_of
+
+    return confidence_of(level, seed, cluster)
 
 
 def parse(texts: Sequence[str]) -> list[Spec]:

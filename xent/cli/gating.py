@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+DEFAULT_LEVEL = 0.95
+"""The level of the intervals that gates are decided by, where nobody says another."""
+
 MOST_TOLD = 10
 """So many gates that did not pass are told on standard error; the result holds all."""
 
@@ -97,6 +100,22 @@ class Gating:
                 if gate.metric not in DATA_FACTS and find_metric(gate.metric, known) is None:
                     wanted.append(Spec(row_of(gate.metric)))
         return wanted
+
+    def level(self) -> float | None:
+        """The level of the confidence intervals that gates need; None where they need none.
+
+        Raises
+        ------
+        UsageError
+            They need several.
+        """
+        needed = [gate for gate in self.gates if gate.decide != "point"]
+        levels = {gate.confidence for gate in needed if gate.confidence is not None}
+        if len(levels) > 1:
+            from xent.core.errors import UsageError
+
+            raise UsageError(f"gates ask for confidence intervals of several levels: {', '.join(map(str, sorted(levels)))}")
+        return next(iter(levels), DEFAULT_LEVEL if needed else None)
 
     def judged(self, result: Result) -> Result:
         """The result with what became of the gates."""

@@ -64,9 +64,23 @@ class Batch:
     origin : the number of the source that the rows come from, and of the first of them there
     row_numbers : the numbers of the rows counted from `origin`, where some between them were left out
     keys : (n,) int64, equal for the rows of one query, where rows belong to queries; else None
+    clusters : (n,) int64, equal for the rows of one cluster, where rows are correlated; else None
+    folds : gives the fold of every row, for metrics whose spread is estimated from folds; see `xent.core.folds`
     """
 
-    __slots__ = ("_derived", "groups", "keys", "origin", "row_numbers", "sample_weight", "stored", "y_pred", "y_true")
+    __slots__ = (
+        "_derived",
+        "clusters",
+        "folds",
+        "groups",
+        "keys",
+        "origin",
+        "row_numbers",
+        "sample_weight",
+        "stored",
+        "y_pred",
+        "y_true",
+    )
 
     def __init__(
         self,
@@ -78,6 +92,7 @@ class Batch:
         origin: tuple[int, int] = (0, 0),
         row_numbers: Array | None = None,
         keys: Array | None = None,
+        clusters: Array | None = None,
     ) -> None:
         # Kernels only ever see blocks, which `blocks` has made arrays of.
         self.y_true = cast("Array", y_true)
@@ -87,6 +102,8 @@ class Batch:
         self.origin = origin
         self.row_numbers = row_numbers
         self.keys = keys
+        self.clusters = clusters
+        self.folds: Callable[[], Array] | None = None
         self.stored = stored or (y_pred.dtype.name if y_pred.dtype.kind == "f" else floatx())
         self._derived: dict[Hashable, Any] = {}
 
@@ -103,14 +120,24 @@ class Batch:
     def forget(self) -> None:
         """Lets go of what was derived. A view of the rows may be the batch itself, and such a circle would outlive its use."""
         self._derived.clear()
+        self.folds = None
 
     def replaced(self, y_true: Array, y_pred: Array) -> Batch:
         """The same rows seen in another way: other labels and predictions, the same weights and slices."""
-        return Batch(y_true, y_pred, self.sample_weight, self.groups, self.stored, self.origin, self.row_numbers, self.keys)
+        return self._like(y_true, y_pred, self.sample_weight, self.groups)
 
     def grouped(self, groups: Groups) -> Batch:
         """The same rows in other slices."""
-        return Batch(self.y_true, self.y_pred, self.sample_weight, groups, self.stored, self.origin, self.row_numbers, self.keys)
+        return self._like(self.y_true, self.y_pred, self.sample_weight, groups)
+
+    def weighted(self, sample_weight: Array | None) -> Batch:
+        """The same rows with other weights."""
+        return self._like(self.y_true, self.y_pred, sample_weight, self.groups)
+
+    def _like(self, y_true: Array, y_pred: Array, sample_weight: Array | None, groups: Groups | None) -> Batch:
+        batch = Batch(y_true, y_pred, sample_weight, groups, self.stored, self.origin, self.row_numbers, self.keys, self.clusters)
+        batch.folds = self.folds
+        return batch
 
     def at(self, rows: Array) -> Batch:
         """The rows where `rows`, a mask of shape (n,), holds."""
@@ -123,6 +150,7 @@ class Batch:
             self.origin,
             np.flatnonzero(rows) if self.row_numbers is None else self.row_numbers[rows],
             None if self.keys is None else self.keys[rows],
+            None if self.clusters is None else self.clusters[rows],
         )
 
     def place(self, row: int) -> tuple[int, int]:
@@ -147,6 +175,7 @@ class Batch:
                 (source, first + start) if numbers is None else self.origin,
                 None if numbers is None else numbers[rows],
                 None if self.keys is None else self.keys[rows],
+                None if self.clusters is None else self.clusters[rows],
             )
 
 

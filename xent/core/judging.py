@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from xent.core.distributions import normal_quantile
 from xent.core.errors import DataError, UsageError
 from xent.core.gates import DATA_FACTS, OPERATORS, Gate, number_text
 from xent.core.result import Interval, MetricResult, Result, Verdict
@@ -96,6 +97,7 @@ class _Measured(NamedTuple):
     value: Any = None
     rows: int | None = None
     ci: Interval | None = None
+    standard_error: Any = None
     fault: str | None = None
 
 
@@ -103,6 +105,7 @@ class _Judgement(NamedTuple):
     outcome: str
     reason: str
     compared: float | None = None
+    ci: Interval | None = None
 
 
 def _records(gate: Gate, result: Result, baseline: Result | None, allow_other: bool) -> list[dict[str, Any]]:
@@ -140,7 +143,7 @@ def _parts(gate: Gate, result: Result, metric: MetricResult) -> list[MetricResul
 
 
 def _of_metric(metric: MetricResult) -> _Measured:
-    return _Measured(metric.slice, metric.value, metric.count, metric.ci)
+    return _Measured(metric.slice, metric.value, metric.count, metric.ci, metric.standard_error)
 
 
 def _facts(gate: Gate, result: Result) -> list[_Measured]:
@@ -200,17 +203,18 @@ def _judged(gate: Gate, measured: _Measured, earlier: _Measured | None) -> _Judg
     fault = _fault(gate, measured)
     if fault is not None:
         return _Judgement("error", fault)
-    value = measured.value
+    value, interval = measured.value, measured.ci
     if gate.compares:
         fault = "the baseline does not have it" if earlier is None else _fault(gate, earlier)
         if earlier is None or fault is not None:
             where = "" if earlier is None else "in the baseline "
             return _Judgement("error", f"{where}{fault}")
         value = _change(gate, value, earlier.value)
+        interval = _interval_of_change(gate, value, measured, earlier)
     if _is_nan(value):
         zero = gate.of == "rel" and earlier is not None and earlier.value == 0
         return _Judgement("error", "the baseline is 0, of which no change is a share" if zero else "the change is NaN")
-    return _Judgement(*_decided(gate, value, measured.ci), value)
+    return _Judgement(*_decided(gate, value, interval), value, interval)
 
 
 def _fault(gate: Gate, measured: _Measured) -> str | None:
@@ -238,6 +242,21 @@ def _change(gate: Gate, value: float, earlier: float) -> float:
     return difference / abs(earlier) if earlier and math.isfinite(earlier) else math.nan
 
 
+def _interval_of_change(gate: Gate, change: float, measured: _Measured, earlier: _Measured) -> Interval | None:
+    """The interval of a change between two results that know nothing of each other's rows, as if these were drawn anew.
+
+    On the same rows the two go up and down together, and the change is then surer than this interval says.
+    """
+    errors = (measured.standard_error, earlier.standard_error)
+    if measured.ci is None or not all(isinstance(error, int | float) for error in errors):
+        return None
+    error = math.hypot(*errors)
+    if gate.of == "rel":
+        error = math.hypot(errors[0], errors[1] * measured.value / earlier.value) / abs(earlier.value)
+    reach = normal_quantile(0.5 + measured.ci.level / 2.0) * error
+    return Interval(measured.ci.level, change - reach, change + reach, "unpaired")
+
+
 def _decided(gate: Gate, value: float, interval: Interval | None) -> tuple[str, str]:
     meets = OPERATORS[gate.op]
     if gate.decide == "point":
@@ -259,10 +278,9 @@ def _decided(gate: Gate, value: float, interval: Interval | None) -> tuple[str, 
 
 
 def _interval_fault(gate: Gate, interval: Interval | None) -> str | None:
-    if gate.compares:
-        return f"decide={gate.decide} needs a confidence interval of the change, and two results alone do not tell one"
     if interval is None:
-        return f"decide={gate.decide} needs a confidence interval, and the result has none"
+        whose = "both results need one; evaluate each with --ci" if gate.compares else "the result has none; evaluate with --ci"
+        return f"decide={gate.decide} needs a confidence interval, and {whose}"
     if gate.confidence is not None and not math.isclose(gate.confidence, interval.level, rel_tol=1e-12):
         return f"the gate asks for an interval of level {gate.confidence:g}, and the result has one of {interval.level:g}"
     if not all(isinstance(end, int | float) and not math.isnan(end) for end in (interval.low, interval.high)):
@@ -298,7 +316,7 @@ def _record(gate: Gate, metric: str, measured: _Measured, judgement: _Judgement,
         "value": judgement.compared,
         "candidate": _single(measured.value),
         "baseline": None if before is None else _single(before.value),
-        "ci": None if gate.decide == "point" or measured.ci is None else measured.ci._asdict(),
+        "ci": None if gate.decide == "point" or judgement.ci is None else judgement.ci._asdict(),
         "count": measured.rows,
         "decide": gate.decide,
         "confidence": gate.confidence,

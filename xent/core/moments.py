@@ -91,13 +91,9 @@ class Moments(State):
             raise DataError(f"cannot merge moments of {self.outputs} and of {other.outputs} outputs")
         return State.merge(self, other)
 
-    def take(self, group: int) -> Self:
-        at = slice(group * self.outputs, (group + 1) * self.outputs)
+    def take(self, group: int, count: int = 1) -> Self:
         sums = (getattr(self, field.name) for field in fields(self)[1:])
-        return type(self)(
-            self.count[group : group + 1],
-            *(ExactSum(total.units[at], total.nan[at], total.inf[at], total.minus_inf[at]) for total in sums),
-        )
+        return type(self)(self.count[group : group + count], *(total.take(group * self.outputs, count * self.outputs) for total in sums))
 
     def regrouped(self, places: Array, count: int) -> Self:
         outputs = self.outputs

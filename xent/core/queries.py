@@ -6,7 +6,7 @@ query may stand anywhere, so every document is kept until the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -127,18 +127,21 @@ class GatheredQueries(State):
         order = np.lexsort(columns[::-1])
         return Documents(*(column[order] for column in columns))
 
-    def take(self, group: int) -> Self:
-        if self.groups == 1:
+    def take(self, group: int, count: int = 1) -> Self:
+        if self.groups == count:
             return self
         documents = self.whole()
-        mine = documents.codes == group
-        kept = documents._replace(codes=np.zeros_like(documents.codes))
-        return type(self)(1, (Documents(*(column[mine] for column in kept)),) if mine.any() else ())
+        mine = (documents.codes >= group) & (documents.codes < group + count)
+        kept = documents._replace(codes=documents.codes - group)
+        return type(self)(count, (Documents(*(column[mine] for column in kept)),) if mine.any() else ())
 
     def regrouped(self, places: Array, count: int) -> Self:
         if self.groups == len(places) <= count and (places == np.arange(len(places))).all():
             return type(self)(count, self.documents)
         return type(self)(count, tuple(part._replace(codes=places[part.codes]) for part in self.documents))
+
+    def left_out(self, groups: int) -> Iterator[Self]:
+        return self.left_out_singly(groups)
 
     def to_json(self) -> dict[str, Any]:
         return {"groups": self.groups, "documents": {name: column.tolist() for name, column in self.whole()._asdict().items()}}

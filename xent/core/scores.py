@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from xent.core.errors import DataError
 from xent.core.groups import regrouped
@@ -211,15 +211,18 @@ class ScoreTables(State):
         gathered = tuple(Gathered(moved(rows.cells).astype(kind), rows.scores, rows.weights) for rows in self.gathered)
         return ScoreTables(self.size, count, tables, gathered, regrouped(self.missing, places, count))
 
-    def take(self, group: int) -> ScoreTables:
-        first = group * self.size
-        tables = {cell - first: table for cell, table in self.compact().tables.items() if first <= cell < first + self.size}
-        return ScoreTables(self.size, 1, tables, (), self.missing[group : group + 1])
+    def take(self, group: int, count: int = 1) -> ScoreTables:
+        first, last = group * self.size, (group + count) * self.size
+        tables = {cell - first: table for cell, table in self.compact().tables.items() if first <= cell < last}
+        return ScoreTables(self.size, count, tables, (), self.missing[group : group + count])
 
     def table(self, group: int, cell: int) -> Table:
         """The table of a cell of a group; only of a state whose rows are all in tables."""
         nothing = Table(np.zeros(0), None, np.zeros(0, dtype=np.int64))
         return self.tables.get(group * self.size + cell, nothing)
+
+    def left_out(self, groups: int) -> Iterator[Self]:
+        return self.left_out_singly(groups)
 
     def to_json(self) -> dict[str, Any]:
         tables = [

@@ -95,13 +95,13 @@ class Dataset:
         """The columns whose values name groups and slices. Labels are read as labels, and what `where` compares as what it looks like."""
         texts = set() if self.slicer is None else self.slicer.texts - set(self.roles.label)
         texts -= self._where.columns if self._where else set()
-        return texts | ({self.roles.group} if self.roles.group else set())
+        return texts | {column for column in (self.roles.group, self.roles.cluster) if column}
 
     def _resolve_roles(self, first: Table) -> Roles:
         request = self.request
         hidden = {request.on}
         fields = [field for field in first.fields if field.name not in hidden]
-        flags = {"label": request.label, "pred": request.pred, "weight": request.weight, "group": request.group}
+        flags = {name: getattr(request, name) for name in ("label", "pred", "weight", "group", "cluster")}
         roles = resolve(first.name, fields, **flags, label_elsewhere=self._labels is not None)
         if self._labels is not None:
             label = resolve_label(self._labels.name, self._labels.fields, request.label, request.on)
@@ -146,7 +146,7 @@ class Dataset:
         """The columns to read of a table."""
         if table is self._labels:
             return [*self.roles.label, *([self.request.on] if self.request.on else [])]
-        beside = [column for column in (self.roles.weight, self.roles.group) if column]
+        beside = [column for column in (self.roles.weight, self.roles.group, self.roles.cluster) if column]
         key = [self.request.on] if self.request.on else []
         label = () if self._labels else self.roles.label
         where = sorted(self._where.columns) if self._where else []
@@ -221,7 +221,11 @@ class Dataset:
             )
         if len(preds) == 1 and self._holds_integers(self.roles.pred[0]):
             preds = [_whole(preds[0])]
-        weight, group = self.roles.weight, self.roles.group
+        weight = self.roles.weight
+        keys, clusters = (
+            None if column is None else _keys(name, chunk, column, columns[column], row_numbers)
+            for column in (self.roles.group, self.roles.cluster)
+        )
         return Batch(
             y_true,
             preds[0] if len(preds) == 1 else Stack(tuple(preds)),
@@ -229,7 +233,8 @@ class Dataset:
             None if self.slicer is None else _groups(name, self.slicer, columns, len(y_true)),
             origin=(number, chunk.first),
             row_numbers=row_numbers,
-            keys=None if group is None else _keys(name, chunk, group, columns[group], row_numbers),
+            keys=keys,
+            clusters=clusters,
         )
 
     def _holds_integers(self, column: str) -> bool:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from xent.core import digest
-from xent.core.errors import DataError, DomainError, NothingEvaluated
+from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageError
 from xent.core.result import DataReport, Result
 from xent.core.slices import SlicedTally
-from xent.core.tally import NanPolicy, Tally
+from xent.core.tally import Confidence, NanPolicy, Tally
 from xent.io.measured import Measured, Slices
 from xent.io.workers import available_cores, work
 
@@ -32,6 +32,7 @@ def evaluate(
     *,
     nan: NanPolicy = "error",
     from_logits: bool = False,
+    confidence: Confidence | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Result:
     """Streams the rows of a dataset into metrics.
@@ -42,6 +43,7 @@ def evaluate(
     metrics : what to measure, in the order of the results
     nan : what to do with rows that lack a value: refuse them ("error"), leave them out ("skip") or let them make values NaN ("propagate")
     from_logits : whether the predictions are logits
+    confidence : what confidence intervals are wanted; None wants none
     progress : called with a number of rows after each chunk, from any thread
 
     Raises
@@ -51,7 +53,7 @@ def evaluate(
     NothingEvaluated
         There are no rows, or none are left.
     """
-    return measure(dataset, metrics, nan=nan, from_logits=from_logits, progress=progress).result()
+    return measure(dataset, metrics, nan=nan, from_logits=from_logits, confidence=confidence, progress=progress).result()
 
 
 def measure(
@@ -61,12 +63,14 @@ def measure(
     nan: NanPolicy = "error",
     from_logits: bool = False,
     identify: bool = False,
+    confidence: Confidence | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Measured:
     """Like `evaluate`, but gives what the result is made from; with `identify` it can be merged with that of other rows."""
     slicer = dataset.slicer
     kind = Tally if slicer is None else partial(SlicedTally, ways=len(slicer.ways))
-    tally = tally_of(dataset, metrics, partial(kind, identify=identify), nan=nan, from_logits=from_logits, progress=progress)
+    start = partial(kind, identify=identify, confidence=confidence)
+    tally = tally_of(dataset, metrics, start, nan=nan, from_logits=from_logits, progress=progress)
     slices: tuple[Slices, ...] = ()
     if slicer is not None:
         assert isinstance(tally, SlicedTally)
@@ -170,6 +174,8 @@ def evaluate_files(
     *,
     nan: NanPolicy = "error",
     from_logits: bool = False,
+    ci: float | None = None,
+    seed: int = 0,
     **options: Any,
 ) -> Result:
     """What `xent eval` does, from Python.
@@ -179,7 +185,10 @@ def evaluate_files(
     sources : a file, a glob, a directory, or several
     metrics : metrics as the command line takes them, such as "auc:curve=PR"; None takes those that fit the task found
     nan, from_logits : as in `evaluate`
-    options : how to read, as in `xent.io.request.Request`: `label`, `pred`, `weight`, `labels`, `on`, `classes`, `where` and others
+    ci : the level of confidence intervals, such as 0.95; None wants none
+    seed : changes how rows are dealt into folds, where intervals are estimated from folds
+    options : how to read, as in `xent.io.request.Request`: `label`, `pred`, `weight`, `labels`, `on`, `classes`, `where`, `cluster`
+        and others
 
     Returns
     -------
@@ -196,7 +205,25 @@ def evaluate_files(
     with read_files(sources, **options) as dataset:
         specs = default_specs(table(), dataset.task()) if metrics is None else [parse_spec(text) for text in metrics]
         built = [spec.with_defaults({"from_logits": from_logits}).build() for spec in specs]
-        return evaluate(dataset, built, nan=nan, from_logits=from_logits)
+        confidence = confidence_of(ci, seed, dataset.request.cluster)
+        return evaluate(dataset, built, nan=nan, from_logits=from_logits, confidence=confidence)
+
+
+def confidence_of(level: float | None, seed: int, cluster: str | None) -> Confidence | None:
+    """What intervals are wanted, if any.
+
+    Raises
+    ------
+    UsageError
+        The level is no probability, or there are clusters and no level.
+    """
+    if level is None:
+        if cluster is not None:
+            raise UsageError(f"cluster {cluster!r} matters for confidence intervals alone: ask for them with a level, such as 0.95")
+        return None
+    if not 0.0 < level < 1.0:
+        raise UsageError(f"the level of confidence intervals lies between 0 and 1, as 0.95 does, and is not {level!r}")
+    return Confidence(level, seed, cluster is not None)
 
 
 def read_files(sources: str | Sequence[str], **options: Any) -> Dataset:

@@ -18,10 +18,11 @@ import xent
 from xent.core import digest
 from xent.core.errors import DataError, UnknownNameError, UsageError, XentError
 from xent.core.exact import ExactSum
-from xent.core.metric import Metric, state_from_json
+from xent.core.metric import Metric
 from xent.core.result import SCHEMA_VERSION, DataReport
+from xent.core.states import state_from_json
 from xent.core.table import row_of
-from xent.core.tally import Content, Tally, signature
+from xent.core.tally import Confidence, Content, Tally, signature
 from xent.io.exporters.plain import plain
 from xent.io.measured import Measured, Slices
 from xent.io.slices import By, SliceColumn
@@ -65,7 +66,11 @@ def state_text(measured: Measured) -> str:
             "columns": dict(data.columns),
             "digest": data.digest,
         },
-        "options": {"nan": tally.nan, "from_logits": tally.from_logits},
+        "options": {
+            "nan": tally.nan,
+            "from_logits": tally.from_logits,
+            "confidence": None if tally.confidence is None else tally.confidence._asdict(),
+        },
         "metrics": [_metric_as_dict(metric) for metric in tally.metrics],
         "tallies": [_slices_as_dict(slices) for slices in ways],
     }
@@ -145,9 +150,9 @@ def _measured(body: Mapping[str, Any]) -> Measured:
     data, options = body["data"], body["options"]
     metrics = [_metric(one) for one in body["metrics"]]
     names = None if data["class_names"] is None else tuple(map(str, data["class_names"]))
-    ways = [
-        _slices(one, Tally(metrics, len(one["slices"]), options["nan"], names, bool(options["from_logits"]))) for one in body["tallies"]
-    ]
+    confidence = None if options["confidence"] is None else Confidence(**options["confidence"])
+    empty = Tally(metrics, 0, options["nan"], names, bool(options["from_logits"]), confidence=confidence)
+    ways = [_slices(one, empty.empty(len(one["slices"]))) for one in body["tallies"]]
     total = ways[0].tally.regrouped(np.zeros(len(ways[0].keys), dtype=np.intp), 1)
     total.rows, total.rows_dropped = int(data["rows"]), int(data["rows_dropped"])
     total.digest = _digest(data["digest"])
@@ -217,6 +222,7 @@ def _facts(state: Measured) -> list[_Fact]:
         ),
         _Fact("--nan", tally.nan),
         _Fact("--from-logits", tally.from_logits),
+        _Fact("--ci, --seed, --cluster", tally.confidence and tuple(tally.confidence)),
         _Fact("number of classes", data.classes),
         _Fact("classes", data.class_names and ", ".join(data.class_names)),
         _Fact("columns", json.dumps(data.columns)),
