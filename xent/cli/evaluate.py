@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from xent.io.measured import Measured
     from xent.io.request import Request
 
-FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "junit", "github")
+FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "parquet", "junit", "github", "gitlab", "openmetrics")
 CONVENTIONS = ("keras", "exact", "sklearn", "torch")
 
 
@@ -143,7 +143,7 @@ def command(
         request = dataclasses.replace(request, group=_checked_group(group, asked))
     request = dataclasses.replace(request, by=_checked_by(by), max_slices=max_slices)
     read = (*request.sources, request.labels)
-    formats = output_formats(outputs, form, read)
+    formats = output_formats(outputs, form, read, quiet=quiet)
     if state is not None:
         check_state(state, formats, read, asked)
     measured = evaluate_request(
@@ -305,32 +305,37 @@ def _checked_by(by: tuple[str, ...]) -> tuple[str, ...]:
     return by
 
 
-def output_formats(outputs: Sequence[Path], form: str | None, read: Sequence[str | None]) -> dict[Path, str]:
+def output_formats(outputs: Sequence[Path], form: str | None, read: Sequence[str | None], *, quiet: bool) -> dict[Path, str]:
     """The format of every file to write.
 
     Raises
     ------
     UsageError
-        A file cannot be written there, is a source, is named twice, or has an ending that tells no format and --format does not either.
+        A file cannot be written there, is a source, is named twice, or has an ending that tells no format and --format does not either;
+        or a terminal would get bytes.
     """
     from xent.core.errors import UsageError
 
-    if not outputs:
+    if not outputs and form is None:
         return {}
-    from xent.io.exporters import SUFFIXES, format_of
+    from xent.io.exporters import BINARY, format_of
+
+    if form in BINARY and not quiet and is_terminal():
+        raise UsageError(f"--format {form} is no text for a terminal; write it to a file with -o result.{form}, or into a pipe")
 
     formats: dict[Path, str] = {}
     for path in outputs:
         if path in formats:
             raise UsageError(f"--output {str(path)!r} is named twice")
         _check_place("--output", path, read)
-        formats[path] = form if form is not None and path.suffix.lower() not in SUFFIXES else format_of(path)
+        formats[path] = format_of(path, form)
     return formats
 
 
 def write_outputs(result: Result, formats: Mapping[Path, str], states: Mapping[Path, Measured] | None = None) -> None:
     """Writes the result to every file in its format, and states to theirs: all of them or none."""
-    contents = {path: render(result, form).encode("utf-8", "replace") for path, form in formats.items()}
+    rendered = ((path, render(result, form)) for path, form in formats.items())
+    contents = {path: found if isinstance(found, bytes) else found.encode("utf-8", "replace") for path, found in rendered}
     if states:
         from xent.io.state_file import state_text
 
@@ -362,8 +367,8 @@ def _check_place(flag: str, path: Path, read: Sequence[str | None]) -> None:
             raise UsageError(f"{flag} {str(path)!r} would replace what is read")
 
 
-def render(result: Result, form: str, *, to_terminal: bool = False) -> str:
-    """The result as text in a format."""
+def render(result: Result, form: str, *, to_terminal: bool = False) -> str | bytes:
+    """The result in a format, as text, or as bytes where the format is binary."""
     if form == "table":
         from xent.cli.result_table import result_table
 
