@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xent.core.errors import DataError, UsageError
 from xent.core.gates import DATA_FACTS, OPERATORS, Gate, number_text
 from xent.core.result import Interval, MetricResult, Result, Verdict
+
+if TYPE_CHECKING:
+    from xent.core.specs import Spec
 
 
 def judge(result: Result, gates: Sequence[Gate], baseline: Result | None = None, *, allow_different_data: bool = False) -> Result:
@@ -59,6 +62,25 @@ def verdict_of(gates: Sequence[Mapping[str, Any]]) -> Verdict:
     if outcomes & {"fail", "error"}:
         return "fail"
     return "inconclusive" if "inconclusive" in outcomes else "pass"
+
+
+def with_gated(specs: Sequence[Spec], gates: Iterable[Gate]) -> list[Spec]:
+    """The metrics that were asked for, and behind them those that only gates name.
+
+    Raises
+    ------
+    UsageError
+        A gate names a metric that does not exist, or may mean several.
+    """
+    wanted = list(specs)
+    for gate in gates:
+        known = [(spec.label, spec.row.name) for spec in wanted]
+        if gate.metric not in DATA_FACTS and find_metric(gate.metric, known) is None:
+            from xent.core.specs import Spec
+            from xent.core.table import row_of
+
+            wanted.append(Spec(row_of(gate.metric)))
+    return wanted
 
 
 def find_metric(name: str, known: Sequence[tuple[str | None, str]]) -> int | None:
