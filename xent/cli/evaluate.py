@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +13,12 @@ from xent.cli.configuration import ConfiguredCommand
 from xent.cli.gating import gate_options
 from xent.cli.metrics_command import complete_metric
 from xent.cli.options import input_options, progress_option
+from xent.cli.outputs import FORMATS, check_state, output_formats, print_result, write_outputs
 from xent.io.request import MAX_SLICES
 
 if TYPE_CHECKING:
     from xent.cli.gating import Gating
     from xent.core.metric import Metric
-    from xent.core.result import MetricResult, Result
     from xent.core.specs import Spec
     from xent.core.table import Row
     from xent.core.tally import Confidence, NanPolicy
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from xent.io.measured import Measured
     from xent.io.request import Request
 
-FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "junit", "github")
 CONVENTIONS = ("keras", "exact", "sklearn", "torch")
 
 
@@ -150,7 +148,7 @@ def command(
     request = dataclasses.replace(request, by=_checked_by(by), max_slices=max_slices, cluster=cluster)
     confidence = wanted_intervals(gating, ci, seed, cluster)
     read = (*request.sources, request.labels)
-    formats = output_formats(outputs, form, read)
+    formats = output_formats(outputs, form, read, quiet=quiet)
     if state is not None:
         check_state(state, formats, read, asked)
     measured = evaluate_request(
@@ -170,16 +168,6 @@ def command(
     write_outputs(result, formats, {} if state is None else {state: measured})
     print_result(result, form, quiet=quiet)
     return gating.conclude(result, to_github="github" in (form, *formats.values()))
-
-
-def print_result(result: Result, form: str | None, *, quiet: bool) -> None:
-    """Prints a result as it was asked for; without a format as a table on a terminal and as JSON elsewhere."""
-    from xent.cli.streams import emit
-
-    if quiet:
-        emit(bare_numbers(result))
-    else:
-        emit(render(result, form or ("table" if is_terminal() else "json"), to_terminal=is_terminal()))
 
 
 def evaluate_request(
@@ -224,12 +212,12 @@ def wanted_intervals(gating: Gating, level: float | None, seed: int, cluster: st
     UsageError
         The level is none, gates ask for several, or options that only intervals take are given without any.
     """
-    level = gating.level() if level is None else level
-    if level is None and cluster is None:
+    if level is None and cluster is None and not gating.gates:
         return None
+    from xent.core.judging import level_needed
     from xent.io.evaluation import confidence_of
 
-    return confidence_of(level, seed, cluster)
+    return confidence_of(level_needed(gating.gates) if level is None else level, seed, cluster)
 
 
 def parse(texts: Sequence[str]) -> list[Spec]:
@@ -330,89 +318,3 @@ def _checked_by(by: tuple[str, ...]) -> tuple[str, ...]:
         if by.count(text) > 1:
             raise UsageError(f"--by {text} stands there twice")
     return by
-
-
-def output_formats(outputs: Sequence[Path], form: str | None, read: Sequence[str | None]) -> dict[Path, str]:
-    """The format of every file to write.
-
-    Raises
-    ------
-    UsageError
-        A file cannot be written there, is a source, is named twice, or has an ending that tells no format and --format does not either.
-    """
-    from xent.core.errors import UsageError
-
-    if not outputs:
-        return {}
-    from xent.io.exporters import SUFFIXES, format_of
-
-    formats: dict[Path, str] = {}
-    for path in outputs:
-        if path in formats:
-            raise UsageError(f"--output {str(path)!r} is named twice")
-        _check_place("--output", path, read)
-        formats[path] = form if form is not None and path.suffix.lower() not in SUFFIXES else format_of(path)
-    return formats
-
-
-def write_outputs(result: Result, formats: Mapping[Path, str], states: Mapping[Path, Measured] | None = None) -> None:
-    """Writes the result to every file in its format, and states to theirs: all of them or none."""
-    contents = {path: render(result, form).encode("utf-8", "replace") for path, form in formats.items()}
-    if states:
-        from xent.io.state_file import state_text
-
-        contents |= {path: state_text(measured).encode() for path, measured in states.items()}
-    if contents:
-        from xent.io.writing import write_files
-
-        write_files(contents)
-
-
-def check_state(state: Path, formats: Mapping[Path, str], read: Sequence[str | None], metrics: Sequence[Metric] | None) -> None:
-    """Raises `UsageError` where a state cannot be written there, or cannot hold one of the metrics."""
-    from xent.core.errors import UsageError
-    from xent.io.state_file import check_storable
-
-    _check_place("--state", state, read)
-    if state in formats:
-        raise UsageError(f"--state {str(state)!r} is an --output too")
-    check_storable(metrics or ())
-
-
-def _check_place(flag: str, path: Path, read: Sequence[str | None]) -> None:
-    from xent.core.errors import UsageError
-
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise UsageError(f"{flag} {str(path)!r} is a folder" if path.is_dir() else f"{flag} {str(path)!r}: there is no such folder")
-    for source in read:
-        if source and path.is_file() and Path(source).is_file() and path.samefile(source):
-            raise UsageError(f"{flag} {str(path)!r} would replace what is read")
-
-
-def render(result: Result, form: str, *, to_terminal: bool = False) -> str:
-    """The result as text in a format."""
-    if form == "table":
-        from xent.cli.result_table import result_table
-
-        return result_table(result, to_terminal=to_terminal)
-    from xent.io.exporters import export
-
-    return export(result, form)
-
-
-def bare_numbers(result: Result) -> str:
-    """The values alone, one a line; several values of one metric are a list."""
-    return "".join(map(_bare, result.metrics))
-
-
-def _bare(metric: MetricResult) -> str:
-    if isinstance(metric.value, int | float):
-        return f"{metric.value!r}\n"
-    from xent.io.exporters.plain import json_text
-
-    return json_text(metric.value)
-
-
-def is_terminal() -> bool:
-    """Whether standard output is one."""
-    return sys.stdout is not None and sys.stdout.isatty()

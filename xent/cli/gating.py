@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-DEFAULT_LEVEL = 0.95
-"""The level of the intervals that gates are decided by, where nobody says another."""
-
 MOST_TOLD = 10
 """So many gates that did not pass are told on standard error; the result holds all."""
 
@@ -72,9 +69,9 @@ class Gating:
         if not named:
             self.with_gated([])
         if self.baseline is not None:
-            from xent.io.results import read_result
+            from xent.io.saved import read_saved
 
-            self._read.append(read_result(self.baseline))
+            self._read.append(read_saved(self.baseline))
         elif self.gates:
             from xent.core.judging import require_baseline
 
@@ -88,34 +85,11 @@ class Gating:
         UsageError
             A gate names a metric that does not exist, or may mean several.
         """
-        wanted = list(specs)
-        if self.gates:
-            from xent.core.gates import DATA_FACTS
-            from xent.core.judging import find_metric
-            from xent.core.specs import Spec
-            from xent.core.table import row_of
+        if not self.gates:
+            return list(specs)
+        from xent.core.judging import with_gated
 
-            for gate in self.gates:
-                known = [(spec.label, spec.row.name) for spec in wanted]
-                if gate.metric not in DATA_FACTS and find_metric(gate.metric, known) is None:
-                    wanted.append(Spec(row_of(gate.metric)))
-        return wanted
-
-    def level(self) -> float | None:
-        """The level of the confidence intervals that gates need; None where they need none.
-
-        Raises
-        ------
-        UsageError
-            They need several.
-        """
-        needed = [gate for gate in self.gates if gate.decide != "point"]
-        levels = {gate.confidence for gate in needed if gate.confidence is not None}
-        if len(levels) > 1:
-            from xent.core.errors import UsageError
-
-            raise UsageError(f"gates ask for confidence intervals of several levels: {', '.join(map(str, sorted(levels)))}")
-        return next(iter(levels), DEFAULT_LEVEL if needed else None)
+        return with_gated(specs, self.gates)
 
     def judged(self, result: Result) -> Result:
         """The result with what became of the gates."""
@@ -165,7 +139,9 @@ _OPTIONS = (
         help="A condition such as 'accuracy[country=*] >= 0.8', 'rel(mse) <= 2%' or 'rows >= 1000'; repeatable. "
         "In place of those of the configuration.",
     ),
-    click.option("--baseline", metavar="FILE", help="An earlier JSON result, which delta(...) and rel(...) in gates compare with."),
+    click.option(
+        "--baseline", metavar="FILE", help="An earlier result in JSON, or a state, which delta(...) and rel(...) in gates compare with."
+    ),
     click.option(
         "--allow-different-data",
         is_flag=True,

@@ -16,8 +16,10 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 INPUT_FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow", "npy", "npz")
 
+_SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+_PERHAPS_SOURCES = click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+
 _INPUT = (
-    click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
     click.option("--label", metavar="COL", help="Label column; a glob or a comma list for one-hot columns; a list column."),
     click.option("--pred", metavar="COL", help="Prediction column; a glob 'p_*', a comma list, or one list column."),
     click.option("--weight", metavar="COL", help="Column of sample weights."),
@@ -35,7 +37,15 @@ _PROGRESS = click.option("--progress/--no-progress", default=None, help="Progres
 
 def input_options(command: _F) -> _F:
     """SOURCE... and all that says what in it is what; the command gets them as one `request`."""
+    return _SOURCES(_with_request(command))
 
+
+def optional_input_options(command: _F) -> _F:
+    """The same for a command that can do without sources."""
+    return _PERHAPS_SOURCES(_with_request(command))
+
+
+def _with_request(command: _F) -> _F:
     @functools.wraps(command)
     def with_request(**options: Any) -> Any:
         from xent.io.request import Request

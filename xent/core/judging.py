@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xent.core.distributions import normal_quantile
 from xent.core.errors import DataError, UsageError
 from xent.core.gates import DATA_FACTS, OPERATORS, Gate, number_text
 from xent.core.result import Interval, MetricResult, Result, Verdict
+
+if TYPE_CHECKING:
+    from xent.core.specs import Spec
+
+DEFAULT_LEVEL = 0.95
+"""The level of the intervals that gates are decided by, where nobody says another."""
 
 
 def judge(result: Result, gates: Sequence[Gate], baseline: Result | None = None, *, allow_different_data: bool = False) -> Result:
@@ -48,6 +54,21 @@ def require_baseline(gates: Iterable[Gate]) -> None:
             raise UsageError(f"the gate {gate} compares with an earlier result; name it with --baseline FILE")
 
 
+def level_needed(gates: Iterable[Gate]) -> float | None:
+    """The level of the confidence intervals that gates are decided by; None where values alone decide.
+
+    Raises
+    ------
+    UsageError
+        They ask for several levels.
+    """
+    by_interval = [gate for gate in gates if gate.decide != "point"]
+    levels = {gate.confidence for gate in by_interval if gate.confidence is not None}
+    if len(levels) > 1:
+        raise UsageError(f"gates ask for confidence intervals of several levels: {', '.join(map(str, sorted(levels)))}")
+    return next(iter(levels), DEFAULT_LEVEL if by_interval else None)
+
+
 def verdict_of(gates: Sequence[Mapping[str, Any]]) -> Verdict:
     """What the records of gates mean together; those that only warn have no part in it.
 
@@ -60,6 +81,25 @@ def verdict_of(gates: Sequence[Mapping[str, Any]]) -> Verdict:
     if outcomes & {"fail", "error"}:
         return "fail"
     return "inconclusive" if "inconclusive" in outcomes else "pass"
+
+
+def with_gated(specs: Sequence[Spec], gates: Iterable[Gate]) -> list[Spec]:
+    """The metrics that were asked for, and behind them those that only gates name.
+
+    Raises
+    ------
+    UsageError
+        A gate names a metric that does not exist, or may mean several.
+    """
+    wanted = list(specs)
+    for gate in gates:
+        known = [(spec.label, spec.row.name) for spec in wanted]
+        if gate.metric not in DATA_FACTS and find_metric(gate.metric, known) is None:
+            from xent.core.specs import Spec
+            from xent.core.table import row_of
+
+            wanted.append(Spec(row_of(gate.metric)))
+    return wanted
 
 
 def find_metric(name: str, known: Sequence[tuple[str | None, str]]) -> int | None:

@@ -20,6 +20,7 @@ from xent.io.workers import available_cores, work
 
 if TYPE_CHECKING:
     from xent.core.batch import Batch
+    from xent.core.gates import Gate
     from xent.core.metric import Metric
     from xent.io.dataset import Dataset
 
@@ -169,9 +170,12 @@ def _refuse_missing(dataset: Dataset, tally: Tally) -> None:
 
 
 def evaluate_files(
-    sources: str | Sequence[str],
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     metrics: Sequence[str] | None = None,
     *,
+    gates: str | Gate | Sequence[str | Gate] = (),
+    baseline: Result | str | os.PathLike[str] | None = None,
+    allow_different_data: bool = False,
     nan: NanPolicy = "error",
     from_logits: bool = False,
     ci: float | None = None,
@@ -184,6 +188,9 @@ def evaluate_files(
     ----------
     sources : a file, a glob, a directory, or several
     metrics : metrics as the command line takes them, such as "auc:curve=PR"; None takes those that fit the task found
+    gates : conditions such as "accuracy >= 0.8"; metrics that only they name are measured too
+    baseline : an earlier result, or a file with one or with a state, which gates on changes compare with
+    allow_different_data : whether the baseline may be of other data, or of metrics with other parameters
     nan, from_logits : as in `evaluate`
     ci : the level of confidence intervals, such as 0.95; None wants none
     seed : changes how rows are dealt into folds, where intervals are estimated from folds
@@ -192,21 +199,32 @@ def evaluate_files(
 
     Returns
     -------
-    The result, whose `metrics` stand in the order asked for.
+    The result, whose `metrics` stand in the order asked for. Its `gates` say what became of each condition, and its `verdict` of all.
 
     Raises
     ------
     UsageError, DataError, NothingEvaluated
         As `open_dataset` and `evaluate` do.
     """
+    from xent.core.gates import as_gates
+    from xent.core.judging import judge, level_needed, require_baseline, with_gated
     from xent.core.specs import default_specs, parse_spec
     from xent.core.table import table
 
+    conditions = as_gates(gates)
+    earlier = None
+    if baseline is None:
+        require_baseline(conditions)
+    else:
+        from xent.io.saved import as_result
+
+        earlier = as_result(baseline)
     with read_files(sources, **options) as dataset:
         specs = default_specs(table(), dataset.task()) if metrics is None else [parse_spec(text) for text in metrics]
-        built = [spec.with_defaults({"from_logits": from_logits}).build() for spec in specs]
-        confidence = confidence_of(ci, seed, dataset.request.cluster)
-        return evaluate(dataset, built, nan=nan, from_logits=from_logits, confidence=confidence)
+        built = [spec.with_defaults({"from_logits": from_logits}).build() for spec in with_gated(specs, conditions)]
+        confidence = confidence_of(level_needed(conditions) if ci is None else ci, seed, dataset.request.cluster)
+        result = evaluate(dataset, built, nan=nan, from_logits=from_logits, confidence=confidence)
+    return judge(result, conditions, earlier, allow_different_data=allow_different_data) if conditions else result
 
 
 def confidence_of(level: float | None, seed: int, cluster: str | None) -> Confidence | None:
@@ -226,7 +244,7 @@ def confidence_of(level: float | None, seed: int, cluster: str | None) -> Confid
     return Confidence(level, seed, cluster is not None)
 
 
-def read_files(sources: str | Sequence[str], **options: Any) -> Dataset:
+def read_files(sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], **options: Any) -> Dataset:
     """Opened sources, whose `batches()` are the rows in order.
 
     Parameters

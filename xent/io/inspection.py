@@ -187,10 +187,15 @@ def inspect(request: Request, progress: Callable[[int], None] | None = None) -> 
     return found
 
 
+def reads_once(request: Request) -> bool:
+    """Whether a source is a pipe, which gives its bytes once."""
+    return STDIN in request.sources or any(Place(path, request.input_format).is_pipe for path in expand(request.sources))
+
+
 def _columns_only(request: Request, error: DataError) -> Inspection:
     """The columns with their ranges, and why that was not enough to know which is what."""
-    if any(Place(path, request.input_format).is_pipe for path in expand(request.sources) if path != STDIN) or STDIN in request.sources:
-        # A pipe gives its bytes once, and they are gone.
+    if reads_once(request):
+        # The bytes are gone.
         raise error
     tables = [with_partition(path, open_place(Place(path, request.input_format))) for path in expand(request.sources)]
     found = Inspection(tuple(one.name for one in tables), tuple(tables[0].fields), rows=0, problem=str(error))
@@ -265,23 +270,31 @@ def _hints(found: Inspection) -> list[str]:
 
 def _command(request: Request, found: Inspection) -> str:
     """The command that evaluates what was looked into, every choice spelt out, ready for a shell."""
+    words = ["xent", "eval"]
+    words += [f"./{source}" if source.startswith("-") and source != STDIN else source for source in request.sources]
+    for key, value in settings_of(request, found).items():
+        words += [f"--{key.replace('_', '-')}", *([] if value is True else [value])]
+    return shlex.join(words)
+
+
+def settings_of(request: Request, found: Inspection) -> dict[str, Any]:
+    """The options of `xent eval` for what was found, named as in `xent.toml`; a metric only where none runs by default."""
     assert found.roles is not None
     roles, names = found.roles, [one.name for one in found.fields]
-    sources = [f"./{source}" if source.startswith("-") and source != STDIN else source for source in request.sources]
     options = {
-        "--label": request.label if request.labels is not None else request.label or columns_flag(roles.label, names),
-        "--pred": request.pred or (columns_flag(roles.pred, names) if len(names) > 1 else None),
-        "--weight": roles.weight,
-        "--labels": request.labels,
-        "--on": request.on,
-        "--classes": None if request.classes is None else ",".join(request.classes),
-        "--where": request.where,
-        "--input-format": request.input_format,
-        "--nan": "skip" if any(one.missing for one in found.predictions) or (found.labels and found.labels.range.missing) else None,
-        "-m": _metric_for(found.task),
+        "label": request.label if request.labels is not None else request.label or columns_flag(roles.label, names),
+        "pred": request.pred or (columns_flag(roles.pred, names) if len(names) > 1 else None),
+        "weight": roles.weight,
+        "labels": request.labels,
+        "on": request.on,
+        "classes": None if request.classes is None else ",".join(request.classes),
+        "where": request.where,
+        "input_format": request.input_format,
+        "nan": "skip" if any(one.missing for one in found.predictions) or (found.labels and found.labels.range.missing) else None,
+        "metric": _metric_for(found.task),
+        "from_logits": found.looks_like_logits or None,
     }
-    words = ["xent", "eval", *sources, *(word for flag, value in options.items() if value is not None for word in (flag, value))]
-    return shlex.join(words) + (" --from-logits" if found.looks_like_logits else "")
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _metric_for(task: str | None) -> str | None:

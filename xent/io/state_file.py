@@ -113,6 +113,17 @@ def read_state(path: str) -> Measured:
         text = Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
+    return parse_state(text, path)
+
+
+def parse_state(text: bytes, path: str) -> Measured:
+    """What the content of a state file holds; `path` is its name, for messages.
+
+    Raises
+    ------
+    DataError
+        It is no state, was written by another version, or is damaged.
+    """
     body = _checked(path, text)
     try:
         return _measured(body)
