@@ -145,7 +145,7 @@ def command(
     gating.prepare(named=bool(metrics))
     if group is not None:
         request = dataclasses.replace(request, group=_checked_group(group, asked))
-    request = dataclasses.replace(request, by=_checked_by(by), max_slices=max_slices, cluster=cluster)
+    request = dataclasses.replace(request, by=checked_by(by), max_slices=max_slices, cluster=cluster)
     confidence = wanted_intervals(gating, ci, seed, cluster)
     read = (*request.sources, request.labels)
     formats = output_formats(outputs, form, read, quiet=quiet)
@@ -299,7 +299,7 @@ def _checked_group(group: str, metrics: Sequence[Metric] | None) -> str:
     raise UsageError("--group: none of the metrics takes it" + (f" ({names})" if names else "") + f"; name one that does: {takers}")
 
 
-def _checked_by(by: tuple[str, ...]) -> tuple[str, ...]:
+def checked_by(by: tuple[str, ...]) -> tuple[str, ...]:
     """The ways of slicing that `--by` asks for.
 
     Raises

@@ -16,6 +16,7 @@ import click
 from xent.cli import exits
 
 if TYPE_CHECKING:
+    from xent.core.differences import Comparison
     from xent.core.gates import Gate
     from xent.core.result import Result
     from xent.core.specs import Spec
@@ -110,6 +111,10 @@ class Gating:
             from xent.io.exporters.github_exporter import append_summary
 
             append_summary(result, Path(summary))
+        return self.told(result)
+
+    def told(self, result: Result | Comparison) -> int:
+        """The same, without a summary."""
         from xent.io.slice_words import slice_name
 
         told = [gate for gate in result.gates if gate["outcome"] != "pass"]
@@ -122,7 +127,7 @@ class Gating:
             exits.say(f"and {len(told) - MOST_TOLD} gates more that did not pass")
         return self._status(result)
 
-    def _status(self, result: Result) -> int:
+    def _status(self, result: Result | Comparison) -> int:
         if result.verdict == "fail":
             failed = any(gate["outcome"] == "fail" and gate["severity"] == "error" for gate in result.gates)
             return exits.FAILED if failed else exits.NOTHING

@@ -47,7 +47,7 @@ def output_formats(outputs: Sequence[Path], form: str | None, read: Sequence[str
     for path in outputs:
         if path in formats:
             raise UsageError(f"--output {str(path)!r} is named twice")
-        _check_place("--output", path, read)
+        check_place("--output", path, read)
         formats[path] = format_of(path, form)
     return formats
 
@@ -71,13 +71,14 @@ def check_state(state: Path, formats: Mapping[Path, str], read: Sequence[str | N
     from xent.core.errors import UsageError
     from xent.io.state_file import check_storable
 
-    _check_place("--state", state, read)
+    check_place("--state", state, read)
     if state in formats:
         raise UsageError(f"--state {str(state)!r} is an --output too")
     check_storable(metrics or ())
 
 
-def _check_place(flag: str, path: Path, read: Sequence[str | None]) -> None:
+def check_place(flag: str, path: Path, read: Sequence[str | None]) -> None:
+    """Raises `UsageError` where a file cannot be written there, or would replace what is read."""
     from xent.core.errors import UsageError
 
     if path.is_dir() or not path.absolute().parent.is_dir():

@@ -22,7 +22,23 @@ DEFAULT_LEVEL = 0.95
 """The level of the intervals that gates are decided by, where nobody says another."""
 
 
-def judge(result: Result, gates: Sequence[Gate], baseline: Result | None = None, *, allow_different_data: bool = False) -> Result:
+Changes = Mapping[tuple[str | None, str, frozenset[tuple[str, str | None]]], Interval]
+"""Intervals of changes, where more is known than two results tell, by label, signature and slice (`slice_key`)."""
+
+
+def slice_key(slice: Mapping[str, str | None] | None) -> frozenset[tuple[str, str | None]]:
+    """A slice as a key."""
+    return frozenset((slice or {}).items())
+
+
+def judge(
+    result: Result,
+    gates: Sequence[Gate],
+    baseline: Result | None = None,
+    *,
+    allow_different_data: bool = False,
+    changes: Changes | None = None,
+) -> Result:
     """The result with a record for every gate and slice in `gates`, in place of those it had, and the verdict.
 
     Parameters
@@ -31,6 +47,7 @@ def judge(result: Result, gates: Sequence[Gate], baseline: Result | None = None,
     gates : the conditions
     baseline : an earlier result that `delta` and `rel` compare with
     allow_different_data : whether the baseline may be of other data, or of metrics with other parameters
+    changes : the intervals of changes of values, where they are known from the rows; those of others are made of both standard errors
 
     Raises
     ------
@@ -43,7 +60,7 @@ def judge(result: Result, gates: Sequence[Gate], baseline: Result | None = None,
         require_baseline(gates)
     elif not allow_different_data:
         _refuse_other_data(result, baseline)
-    judged = tuple(record for gate in gates for record in _records(gate, result, baseline, allow_different_data))
+    judged = tuple(record for gate in gates for record in _records(gate, result, baseline, allow_different_data, changes or {}))
     return result._replace(gates=judged, verdict=verdict_of(judged))
 
 
@@ -138,6 +155,7 @@ class _Measured(NamedTuple):
     rows: int | None = None
     ci: Interval | None = None
     standard_error: Any = None
+    change: Interval | None = None
     fault: str | None = None
 
 
@@ -148,7 +166,7 @@ class _Judgement(NamedTuple):
     ci: Interval | None = None
 
 
-def _records(gate: Gate, result: Result, baseline: Result | None, allow_other: bool) -> list[dict[str, Any]]:
+def _records(gate: Gate, result: Result, baseline: Result | None, allow_other: bool, changes: Changes) -> list[dict[str, Any]]:
     if gate.metric in DATA_FACTS:
         name, found = gate.metric, _facts(gate, result)
         earlier = _facts(gate, baseline) if baseline is not None and gate.compares else []
@@ -158,9 +176,9 @@ def _records(gate: Gate, result: Result, baseline: Result | None, allow_other: b
             return [_record(gate, gate.metric, _Measured(None), _Judgement("error", f"the result has no {gate.metric}"))]
         metric = result.metrics[place]
         name = metric.label or metric.name
-        found = [_of_metric(one) for one in _parts(gate, result, metric)]
+        found = [_of_metric(one, changes) for one in _parts(gate, result, metric)]
         twin = _twin(metric, baseline, allow_other) if baseline is not None and gate.compares else None
-        earlier = [] if twin is None or baseline is None else [_of_metric(one) for one in _parts(gate, baseline, twin)]
+        earlier = [] if twin is None or baseline is None else [_of_metric(one, {}) for one in _parts(gate, baseline, twin)]
     if not found:
         return [_record(gate, name, _Measured(None), _Judgement("error", f"there is no slice {gate.slices}"))]
     records = []
@@ -182,8 +200,9 @@ def _parts(gate: Gate, result: Result, metric: MetricResult) -> list[MetricResul
     ]
 
 
-def _of_metric(metric: MetricResult) -> _Measured:
-    return _Measured(metric.slice, metric.value, metric.count, metric.ci, metric.standard_error)
+def _of_metric(metric: MetricResult, changes: Changes) -> _Measured:
+    change = changes.get((metric.label, metric.signature, slice_key(metric.slice)))
+    return _Measured(metric.slice, metric.value, metric.count, metric.ci, metric.standard_error, change)
 
 
 def _facts(gate: Gate, result: Result) -> list[_Measured]:
@@ -287,6 +306,8 @@ def _interval_of_change(gate: Gate, change: float, measured: _Measured, earlier:
 
     On the same rows the two go up and down together, and the change is then surer than this interval says.
     """
+    if measured.change is not None and gate.of == "delta":
+        return measured.change
     errors = (measured.standard_error, earlier.standard_error)
     if measured.ci is None or not all(isinstance(error, int | float) for error in errors):
         return None

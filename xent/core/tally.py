@@ -112,8 +112,8 @@ class Tally:
     identify: bool = False
     contents: dict[int, Content] = field(default_factory=dict)
     confidence: Confidence | None = None
-    states: dict[Need, State] = field(default_factory=dict)
-    needs: list[Need] = field(init=False)
+    states: dict[Any, State] = field(default_factory=dict)
+    needs: Sequence[Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.counts = np.zeros(self.groups, dtype=np.int64)
@@ -156,7 +156,7 @@ class Tally:
                 marked.forget()
         self.digest = digest.add(self.digest, digest.digest_of(block, self.classes))
 
-    def add(self, states: Mapping[Need, State], counts: Array, weights: ExactSum) -> None:
+    def add(self, states: Mapping[Any, State], counts: Array, weights: ExactSum) -> None:
         """Adds what was lifted from some rows, with their number and weight in every slice."""
         for need, state in states.items():
             seen = self.states.get(need)
@@ -168,7 +168,7 @@ class Tally:
         for source, content in contents.items():
             self.contents[source] = self.contents.get(source, Content()).and_more(content)
 
-    def _states_needed(self) -> list[Need]:
+    def _states_needed(self) -> Sequence[Any]:
         """The states to keep, each once."""
         needs: dict[Need, None] = {}
         for metric in self.metrics:
@@ -321,7 +321,9 @@ def _has_missing(block: Batch) -> bool:
         return True
     if math.isnan(block.derive(weight_extremes)[0]):
         return True
-    return block.y_true.dtype.kind == "f" and bool(np.isnan(block.y_true).any())
+    if block.y_true.dtype.kind == "f" and np.isnan(block.y_true).any():
+        return True
+    return block.partner is not None and _has_missing(block.partner)
 
 
 def _marked(block: Batch) -> Batch:
@@ -336,7 +338,7 @@ def _missing_rows(block: Batch) -> Array:
     for values in (block.y_true, block.y_pred, block.sample_weight):
         if values is not None and values.dtype.kind == "f":
             gone |= np.isnan(values).reshape(len(block), -1).any(axis=1)
-    return gone
+    return gone if block.partner is None else gone | _missing_rows(block.partner)
 
 
 def _first_missing(block: Batch, row: int) -> Place:
@@ -346,4 +348,5 @@ def _first_missing(block: Batch, row: int) -> Place:
             found = np.isnan(values[row]).reshape(-1)
             if found.any():
                 return Place(*block.place(row), role, int(np.argmax(found)))
-    raise AssertionError("the row has a missing value")
+    assert block.partner is not None, "the row has a missing value"
+    return _first_missing(block.partner, row)

@@ -168,17 +168,17 @@ class OfMean:
             weight = ExactSum.of_integers(state.count)
             squares = Squares(extra.aa, state.total, weight)
         mean = float((state.total / weight)[0])
-        error = _error_of_mean(state.total, weight, squares, count)
+        error = error_of_mean(state.total, weight, squares, count)
         if self.rows == "sum":
             return around(value, count * error, count - 1, level, "t")
         if value != mean:
             return _transformed(metric, value, mean, around(mean, error, count - 1, level, "t"))
-        if _is_share(state, extra) and metric.row.range == "[0, 1]":
+        if is_share(state, extra) and metric.row.range == "[0, 1]":
             return _wilson(value, error, count, level)
         return around(value, error, count - 1, level, "t")
 
 
-def _error_of_mean(total: ExactSum, weight: ExactSum, squares: Squares, count: int) -> float:
+def error_of_mean(total: ExactSum, weight: ExactSum, squares: Squares, count: int) -> float:
     """The standard error of total / weight, from integers, so that nothing cancels but what the rounding of squares left."""
     sums = (total, weight, squares.aa, squares.ab, squares.bb)
     if count < 2 or any(part.nan[0] or part.inf[0] or part.minus_inf[0] for part in sums) or not weight.units[0]:
@@ -194,19 +194,19 @@ def _error_of_mean(total: ExactSum, weight: ExactSum, squares: Squares, count: i
 def _transformed(metric: Metric, value: float, mean: float, inside: Estimate) -> Estimate:
     """The spread of an increasing function of a mean, from that of the mean."""
     error = inside.standard_error
-    low, high, below, above = (_at(metric, end) for end in (inside.low, inside.high, mean - error, mean + error))
+    low, high, below, above = (at_mean(metric, end) for end in (inside.low, inside.high, mean - error, mean + error))
     # Below the values that the mean can take the function may not be defined.
     return Estimate(above - value if math.isnan(below) else (above - below) / 2.0, low, high, inside.method)
 
 
-def _at(metric: Metric, mean: float) -> float:
+def at_mean(metric: Metric, mean: float) -> float:
     """The value of a metric whose mean is this."""
     one = ExactSum.of_integers(np.ones(1, dtype=np.int64))
     with np.errstate(invalid="ignore"):
         return float(metric.finish(WeightedSum(ExactSum.of(np.array([mean])), one, np.ones(1, dtype=np.int64)))[0])
 
 
-def _is_share(state: WeightedSum, squares: Squares) -> bool:
+def is_share(state: WeightedSum, squares: Squares) -> bool:
     """Whether every row counts 0 or 1, and so equals its square."""
     total, count = state.total.units[0], int(state.count[0]) * UNIT
     return bool(squares.aa.units[0] == squares.ab.units[0] == total and squares.bb.units[0] == state.weight.units[0] == count)

@@ -95,11 +95,11 @@ class Dataset:
         """The columns whose values name groups and slices. Labels are read as labels, and what `where` compares as what it looks like."""
         texts = set() if self.slicer is None else self.slicer.texts - set(self.roles.label)
         texts -= self._where.columns if self._where else set()
-        return texts | {column for column in (self.roles.group, self.roles.cluster) if column}
+        return texts | {column for column in (self.roles.group, self.roles.cluster, self.request.key) if column}
 
     def _resolve_roles(self, first: Table) -> Roles:
         request = self.request
-        hidden = {request.on}
+        hidden = {request.on, request.key}
         fields = [field for field in first.fields if field.name not in hidden]
         flags = {name: getattr(request, name) for name in ("label", "pred", "weight", "group", "cluster")}
         roles = resolve(first.name, fields, **flags, label_elsewhere=self._labels is not None)
@@ -146,7 +146,7 @@ class Dataset:
         """The columns to read of a table."""
         if table is self._labels:
             return [*self.roles.label, *([self.request.on] if self.request.on else [])]
-        beside = [column for column in (self.roles.weight, self.roles.group, self.roles.cluster) if column]
+        beside = [column for column in (self.roles.weight, self.roles.group, self.roles.cluster, self.request.key) if column]
         key = [self.request.on] if self.request.on else []
         label = () if self._labels else self.roles.label
         where = sorted(self._where.columns) if self._where else []
@@ -222,11 +222,11 @@ class Dataset:
         if len(preds) == 1 and self._holds_integers(self.roles.pred[0]):
             preds = [_whole(preds[0])]
         weight = self.roles.weight
-        keys, clusters = (
+        keys, clusters, ids = (
             None if column is None else _keys(name, chunk, column, columns[column], row_numbers)
-            for column in (self.roles.group, self.roles.cluster)
+            for column in (self.roles.group, self.roles.cluster, self.request.key)
         )
-        return Batch(
+        batch = Batch(
             y_true,
             preds[0] if len(preds) == 1 else Stack(tuple(preds)),
             None if weight is None else _numbers(name, chunk, weight, columns[weight]),
@@ -236,6 +236,8 @@ class Dataset:
             keys=keys,
             clusters=clusters,
         )
+        batch.ids = ids
+        return batch
 
     def _holds_integers(self, column: str) -> bool:
         """Whether a column of the first source looks as if it held integers only. In CSV they are parsed as floats all the same."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from xent.core.gates import Gate
     from xent.core.metric import Metric
     from xent.io.dataset import Dataset
+    from xent.io.row_pairs import RowPairs
 
 _Tally = TypeVar("_Tally", bound=Tally)
 
@@ -80,7 +81,7 @@ def measure(
     return Measured(tally, data_report(dataset, tally), slices)
 
 
-def data_report(dataset: Dataset, tally: Tally) -> DataReport:
+def data_report(dataset: Dataset | RowPairs, tally: Tally) -> DataReport:
     """What a tally has seen of a dataset.
 
     Raises
@@ -109,7 +110,7 @@ def data_report(dataset: Dataset, tally: Tally) -> DataReport:
 
 
 def tally_of(
-    dataset: Dataset,
+    dataset: Dataset | RowPairs,
     metrics: Sequence[Metric],
     kind: Callable[..., _Tally],
     *,
@@ -157,7 +158,7 @@ def _order(error: BaseException) -> tuple[int, ...]:
     return (error.source, error.row, error.column) if isinstance(error, DomainError) else (2**63,)
 
 
-def _refuse_missing(dataset: Dataset, tally: Tally) -> None:
+def _refuse_missing(dataset: Dataset | RowPairs, tally: Tally) -> None:
     place = tally.missing
     if place is None:
         return

@@ -18,6 +18,7 @@ class Request:
     label, pred, weight : columns: a name, a glob, or a comma list; None leaves the choice to the conventions
     group : the column that says which rows are the documents of one query, for metrics of rankings
     cluster : the column that says which rows are correlated, for confidence intervals
+    key : the column that names every row, by which it is paired with that of another model
     labels : a second file that holds the labels, row by row, or by the key column `on`
     classes : class names in the order of the predictions
     input_format : a reader's name; None goes by suffix and first bytes
@@ -33,6 +34,7 @@ class Request:
     weight: str | None = None
     group: str | None = None
     cluster: str | None = None
+    key: str | None = None
     labels: str | None = None
     on: str | None = None
     classes: tuple[str, ...] | None = None

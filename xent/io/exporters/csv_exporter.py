@@ -76,11 +76,12 @@ def _table(result: Result, delimiter: str) -> str:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([_cell(value) for value in record.values()] for record in records(result))
+    writer.writerows([cell(value) for value in record.values()] for record in records(result))
     return text.getvalue()
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value as it stands between the separators."""
     if value is None:
         return ""
     if isinstance(value, str):
