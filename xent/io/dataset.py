@@ -14,7 +14,7 @@ from xent.core.batch import Batch, Stack
 from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageError
 from xent.io.class_labels import LabelDecoder, decoded
 from xent.io.columns import numbers_of, rows_where
-from xent.io.places import Place
+from xent.io.places import open_source
 from xent.io.readers import open_place
 from xent.io.roles import Roles, class_names, resolve, resolve_label
 from xent.io.sources import expand, partition_of
@@ -51,12 +51,12 @@ class Dataset:
     def __init__(self, request: Request) -> None:
         self.request = request
         self._where = None if request.where is None else _parsed(request.where)
-        places = [Place(path, request.input_format) for path in expand(request.sources)]
+        places = [open_source(path, request.input_format, retries=request.retries) for path in expand(request.sources, request.retries)]
         self._tables = [_with_partition(place.path, open_place(place)) for place in places]
         first = self._tables[0]
         self.sources = tuple(table.name for table in self._tables)
         self.fields: Sequence[Field] = first.fields
-        self._labels = None if request.labels is None else open_place(Place(request.labels))
+        self._labels = None if request.labels is None else open_place(open_source(request.labels, retries=request.retries))
         if request.on is not None and self._labels is None:
             raise UsageError("--on COLUMN joins a second file of labels: pass --labels FILE with it")
         self.roles = self._resolve_roles(first)
