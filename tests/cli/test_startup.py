@@ -15,7 +15,10 @@ from xent.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 
-UNNEEDED = ("pandas", "pyarrow.dataset", "rich", "scipy", "numpy.random", "numpy.testing", "asyncio", "unittest")
+UNNEEDED = (
+    *("pandas", "pyarrow.dataset", "rich", "scipy", "numpy.random", "numpy.testing", "asyncio", "unittest", "concurrent.futures"),
+    *("fsspec", "aiohttp", "xent.io.remote", "xent.io.stores", "xent.io.range_file"),
+)
 """pyarrow imports pandas unasked in `to_numpy`, `pa.array` and `pyarrow.dataset`, which takes longer than all else together."""
 
 

@@ -39,6 +39,7 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
         "xent eval scores.csv -m binary_focal_crossentropy:gamma=3 -o result.json -o result.md",
         "xent eval preds.parquet -m accuracy --by country --by 'device,age=cut(age,18,30,50)'",
         "xent eval ranked.csv --label relevance --pred score --group query -m ndcg:k=10",
+        "xent eval 's3://bucket/run-3/*.parquet' -m auc --labels https://host/labels.csv --on id",
         "xent eval preds.csv --gate 'accuracy >= 0.8' --gate 'delta(bce) <= 0.005' --baseline main.json",
         "zcat preds.csv.gz | xent eval - --input-format csv -q",
     ),
@@ -128,7 +129,7 @@ def command(
     quiet: bool,
     progress: bool | None,
 ) -> int:
-    """Evaluate the predictions in SOURCE...: files, globs, directories, or - for standard input.
+    """Evaluate the predictions in SOURCE...: files, globs, directories, URLs, or - for standard input.
 
     Several sources are one data set. CSV, TSV and JSON lines (plain or .gz .zst .bz2), Parquet, Arrow, NPY and NPZ are read in one
     streaming pass, and memory does not grow with the rows.

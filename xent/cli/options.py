@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from xent.io.request import RETRIES
+
 if TYPE_CHECKING:
     from xent.io.request import Request
 
@@ -26,7 +28,7 @@ _COLUMNS = (
 )
 
 _SECOND_FILE = (
-    click.option("--labels", metavar="FILE", help="Labels from a second file, row by row, or by key with --on."),
+    click.option("--labels", metavar="FILE", help="Labels from a second file or URL, row by row, or by key with --on."),
     click.option("--on", metavar="COL", help="Key column that joins --labels to the predictions."),
 )
 
@@ -34,6 +36,14 @@ _READING = (
     click.option("--classes", metavar="A,B,C|@FILE", help="Class names in prediction order; a file has one a line."),
     click.option("--where", metavar="EXPR", help="Keep the rows for which this holds, e.g. \"country == 'de' and age >= 18\"."),
     click.option("--input-format", type=click.Choice(INPUT_FORMATS), help="Format of SOURCE where its name does not tell, as for -."),
+    click.option(
+        "--retries",
+        metavar="N",
+        type=click.IntRange(min=0),
+        default=RETRIES,
+        show_default=True,
+        help="Tries again where a URL is read and a server fails for a while.",
+    ),
     click.option("--chunk-rows", metavar="N", type=click.IntRange(min=1), help="Rows read at a time; never changes a result."),
     click.option("--threads", metavar="N", type=click.IntRange(min=1), help="Threads to compute with; never changes a result."),
 )
@@ -63,7 +73,7 @@ def _with_request(command: _F) -> _F:
     def with_request(**options: Any) -> Any:
         from xent.io.request import Request
 
-        names = ("sources", "label", "pred", "weight", "labels", "on", "where", "input_format", "chunk_rows", "threads")
+        names = ("sources", "label", "pred", "weight", "labels", "on", "where", "input_format", "retries", "chunk_rows", "threads")
         given = {name: options.pop(name) for name in names}
         request = Request(**given, classes=class_names(options.pop("classes")))
         _check(request)
@@ -81,7 +91,7 @@ def pair_options(command: _F) -> _F:
     def with_requests(**options: Any) -> Any:
         from xent.io.request import Request
 
-        shared = {name: options.pop(name) for name in ("label", "weight", "where", "input_format", "chunk_rows", "threads")}
+        shared = {name: options.pop(name) for name in ("label", "weight", "where", "input_format", "retries", "chunk_rows", "threads")}
         pred, other = options.pop("pred"), options.pop("candidate_pred")
         classes, key = class_names(options.pop("classes")), options.pop("on")
         sources = (options.pop("base"), *options.pop("candidates"))

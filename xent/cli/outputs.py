@@ -80,11 +80,12 @@ def check_state(state: Path, formats: Mapping[Path, str], read: Sequence[str | N
 def check_place(flag: str, path: Path, read: Sequence[str | None]) -> None:
     """Raises `UsageError` where a file cannot be written there, or would replace what is read."""
     from xent.core.errors import UsageError
+    from xent.io.urls import is_url
 
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise UsageError(f"{flag} {str(path)!r} is a folder" if path.is_dir() else f"{flag} {str(path)!r}: there is no such folder")
     for source in read:
-        if source and path.is_file() and Path(source).is_file() and path.samefile(source):
+        if source and not is_url(source) and path.is_file() and Path(source).is_file() and path.samefile(source):
             raise UsageError(f"{flag} {str(path)!r} would replace what is read")
 
 

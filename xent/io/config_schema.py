@@ -42,6 +42,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "classes": _TEXT,
     "where": _TEXT,
     "input_format": {"enum": [*READERS]},
+    "retries": {"type": "integer", "minimum": 0},
     "chunk_rows": _POSITIVE,
     "threads": _POSITIVE,
     "group": _TEXT,

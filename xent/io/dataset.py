@@ -14,7 +14,7 @@ from xent.core.batch import Batch, Stack
 from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageError
 from xent.io.class_labels import LabelDecoder, decoded
 from xent.io.columns import numbers_of, rows_where
-from xent.io.places import Place
+from xent.io.places import open_source
 from xent.io.readers import open_place
 from xent.io.roles import Roles, class_names, resolve, resolve_label
 from xent.io.sources import expand, partition_of
@@ -51,13 +51,12 @@ class Dataset:
     def __init__(self, request: Request) -> None:
         self.request = request
         self._where = None if request.where is None else _parsed(request.where)
-        places = [Place(path, request.input_format) for path in expand(request.sources)]
-        self._piped = any(place.is_pipe for place in places)
+        places = [open_source(path, request.input_format, retries=request.retries) for path in expand(request.sources, request.retries)]
         self._tables = [_with_partition(place.path, open_place(place)) for place in places]
         first = self._tables[0]
         self.sources = tuple(table.name for table in self._tables)
         self.fields: Sequence[Field] = first.fields
-        self._labels = None if request.labels is None else open_place(Place(request.labels))
+        self._labels = None if request.labels is None else open_place(open_source(request.labels, retries=request.retries))
         if request.on is not None and self._labels is None:
             raise UsageError("--on COLUMN joins a second file of labels: pass --labels FILE with it")
         self.roles = self._resolve_roles(first)
@@ -75,13 +74,13 @@ class Dataset:
         counts = [table.rows for table in self._tables]
         self.rows = sum(count for count in counts if count is not None) if None not in counts and self._where is None else None
         self._check_lengths()
-        self._looked_at: tuple[list[Batch], Iterator[Batch]] | None = None
+        self._looked_at: list[tuple[list[Batch], Iterator[Batch]]] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._looked_at = None
+        self._looked_at = []
 
     def _slicer(self, first: Table) -> Slicer | None:
         if not self.request.by:
@@ -164,10 +163,11 @@ class Dataset:
 
     def parts(self) -> list[BatchPart]:
         """Stretches of the rows that can be read beside each other; together, in order, they are all rows."""
-        if self._piped and self._looked_at is not None:
-            seen, rest = self._looked_at
-            self._looked_at = None
-            return [lambda: itertools.chain(seen, rest)]
+        # What was looked at is not read again: a pipe could not be, and what comes from far costs.
+        begun, self._looked_at = self._looked_at, []
+        return [*(partial(itertools.chain, seen, rest) for seen, rest in begun), *self._unread_parts()[len(begun) :]]
+
+    def _unread_parts(self) -> list[BatchPart]:
         if self._labels is not None:
             return [self._paired]
         return [
@@ -264,13 +264,18 @@ class Dataset:
         return "binary" if zeros_and_ones or self._decoder.wants_text else "regression"
 
     def _first_batches(self) -> list[Batch]:
-        """Batches with at least the first rows that are looked at; what a pipe has given for it is given again by `parts`."""
-        iterator = self.batches()
-        seen: list[Batch] = []
-        while sum(map(len, seen)) < _LOOK_ROWS and (batch := next(iterator, None)) is not None:
-            seen.append(batch)
-        self._looked_at = (seen, iterator)
-        return seen
+        """Batches with at least the first rows that are looked at; they are given again by `parts`."""
+        first: list[Batch] = []
+        for part in self.parts():
+            seen: list[Batch] = []
+            rest = part()
+            self._looked_at.append((seen, rest))
+            while sum(map(len, first)) < _LOOK_ROWS and (batch := next(rest, None)) is not None:
+                seen.append(batch)
+                first.append(batch)
+            if sum(map(len, first)) >= _LOOK_ROWS:
+                break
+        return first
 
     def located(self, error: DomainError) -> DataError:
         """The error with the file, column and row it speaks of."""

@@ -187,7 +187,7 @@ def evaluate_files(
 
     Parameters
     ----------
-    sources : a file, a glob, a directory, or several
+    sources : a file, a glob, a directory, a URL, or several
     metrics : metrics as the command line takes them, such as "auc:curve=PR"; None takes those that fit the task found
     gates : conditions such as "accuracy >= 0.8"; metrics that only they name are measured too
     baseline : an earlier result, or a file with one or with a state, which gates on changes compare with
@@ -250,7 +250,7 @@ def read_files(sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]
 
     Parameters
     ----------
-    sources : a file, a glob, a directory, or several
+    sources : a file, a glob, a directory, a URL, or several
     options : how to read, as in `xent.io.request.Request`
 
     Raises

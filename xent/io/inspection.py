@@ -8,6 +8,7 @@ import math
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +20,10 @@ from xent.core.views import ROUNDING
 from xent.io.arrow_values import values_of
 from xent.io.dataset import open_dataset
 from xent.io.partitions import with_partition
-from xent.io.places import STDIN, Place
+from xent.io.places import STDIN, Place, open_source
 from xent.io.readers import open_place
 from xent.io.sources import expand, natural_order
+from xent.io.urls import is_url, shown
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
@@ -189,7 +191,8 @@ def inspect(request: Request, progress: Callable[[int], None] | None = None) -> 
 
 def reads_once(request: Request) -> bool:
     """Whether a source is a pipe, which gives its bytes once."""
-    return STDIN in request.sources or any(Place(path, request.input_format).is_pipe for path in expand(request.sources))
+    here = [source for source in request.sources if not is_url(source)]
+    return STDIN in here or any(Place(path, request.input_format).is_pipe for path in (expand(here) if here else ()))
 
 
 def _columns_only(request: Request, error: DataError) -> Inspection:
@@ -197,7 +200,8 @@ def _columns_only(request: Request, error: DataError) -> Inspection:
     if reads_once(request):
         # The bytes are gone.
         raise error
-    tables = [with_partition(path, open_place(Place(path, request.input_format))) for path in expand(request.sources)]
+    opened = partial(open_source, input_format=request.input_format, retries=request.retries)
+    tables = [with_partition(path, open_place(opened(path))) for path in expand(request.sources, request.retries)]
     found = Inspection(tuple(one.name for one in tables), tuple(tables[0].fields), rows=0, problem=str(error))
     numeric = [one for one in found.fields if one.kind in ("integer", "float", "boolean", "list")]
     found.values = [Range(one.name) for one in numeric]
@@ -271,7 +275,7 @@ def _hints(found: Inspection) -> list[str]:
 def _command(request: Request, found: Inspection) -> str:
     """The command that evaluates what was looked into, every choice spelt out, ready for a shell."""
     words = ["xent", "eval"]
-    words += [f"./{source}" if source.startswith("-") and source != STDIN else source for source in request.sources]
+    words += [f"./{source}" if source.startswith("-") and source != STDIN else shown(source) for source in request.sources]
     for key, value in settings_of(request, found).items():
         words += [f"--{key.replace('_', '-')}", *([] if value is True else [value])]
     return shlex.join(words)
@@ -285,7 +289,7 @@ def settings_of(request: Request, found: Inspection) -> dict[str, Any]:
         "label": request.label if request.labels is not None else request.label or columns_flag(roles.label, names),
         "pred": request.pred or (columns_flag(roles.pred, names) if len(names) > 1 else None),
         "weight": roles.weight,
-        "labels": request.labels,
+        "labels": None if request.labels is None else shown(request.labels),
         "on": request.on,
         "classes": None if request.classes is None else ",".join(request.classes),
         "where": request.where,

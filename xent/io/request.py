@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+RETRIES = 3
+"""How often a read from a URL is tried again, where nobody says otherwise."""
+
 MAX_SLICES = 1000
 """The largest number of slices of one way of slicing, where nobody says another."""
 
@@ -14,7 +17,7 @@ class Request:
 
     Attributes
     ----------
-    sources : files, globs, directories, or "-" for standard input
+    sources : files, globs, directories, URLs, or "-" for standard input
     label, pred, weight : columns: a name, a glob, or a comma list; None leaves the choice to the conventions
     group : the column that says which rows are the documents of one query, for metrics of rankings
     cluster : the column that says which rows are correlated, for confidence intervals
@@ -25,6 +28,7 @@ class Request:
     where : keep the rows for which this expression holds
     by : ways of slicing the rows, each a column, several with commas between them, or a cut such as "age=cut(age,18,30)"
     max_slices : the largest number of slices that one of them may have
+    retries : how often to try again where a store or a server fails for a reason that may pass
     chunk_rows, threads : how to read, never what comes out
     """
 
@@ -42,5 +46,6 @@ class Request:
     where: str | None = None
     by: tuple[str, ...] = ()
     max_slices: int = MAX_SLICES
+    retries: int = RETRIES
     chunk_rows: int | None = None
     threads: int | None = None
