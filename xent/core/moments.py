@@ -101,6 +101,10 @@ class Moments(State):
         sums = (getattr(self, field.name).regrouped(cells, count * outputs) for field in fields(self)[1:])
         return type(self)(regrouped(self.count, places, count), *sums)
 
+    def left_out(self, groups: int) -> Iterator[Self]:
+        # The merge is that of every state; it only looks at the outputs first.
+        yield self.less_each(groups)
+
     def spreads(self) -> Iterator[Spread | None]:
         """The centred moments of every output of every group; None where there is no weight, or a value that is not finite."""
         sums = [getattr(self, field.name) for field in fields(self)[1:]]

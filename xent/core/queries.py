@@ -6,7 +6,7 @@ query may stand anywhere, so every document is kept until the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -139,9 +139,6 @@ class GatheredQueries(State):
         if self.groups == len(places) <= count and (places == np.arange(len(places))).all():
             return type(self)(count, self.documents)
         return type(self)(count, tuple(part._replace(codes=places[part.codes]) for part in self.documents))
-
-    def left_out(self, groups: int) -> Iterator[Self]:
-        return self.left_out_singly(groups)
 
     def to_json(self) -> dict[str, Any]:
         return {"groups": self.groups, "documents": {name: column.tolist() for name, column in self.whole()._asdict().items()}}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from xent.core.errors import DataError
 from xent.core.groups import regrouped
@@ -220,9 +220,6 @@ class ScoreTables(State):
         """The table of a cell of a group; only of a state whose rows are all in tables."""
         nothing = Table(np.zeros(0), None, np.zeros(0, dtype=np.int64))
         return self.tables.get(group * self.size + cell, nothing)
-
-    def left_out(self, groups: int) -> Iterator[Self]:
-        return self.left_out_singly(groups)
 
     def to_json(self) -> dict[str, Any]:
         tables = [

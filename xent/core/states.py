@@ -55,24 +55,28 @@ class State:
         return type(self)(**picked)
 
     def left_out(self, groups: int) -> Iterator[Self]:
-        """For each of its groups in turn, what all others hold together: states of one such group each, or of several."""
+        """For each of its groups in turn, what all others hold together: states of one such group each, or of several.
+
+        What merges in a way of its own, or would take too much memory, is put together anew for each group.
+        """
+        cells = [value for value in (getattr(self, field.name) for field in fields(self)) if isinstance(value, Cells)]
+        if type(self).merge is not State.merge or any(groups * len(one.compact()) > _MOST_CELLS for one in cells):
+            for group in range(groups):
+                places = np.zeros(groups, dtype=np.intp)
+                places[group] = 1
+                yield self.regrouped(places, 2).take(0)
+        else:
+            yield self.less_each(groups)
+
+    def less_each(self, groups: int) -> Self:
+        """The same as one state, by taking each group away from the total."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        if any(isinstance(value, Cells) and groups * len(value.compact()) > _MOST_CELLS for value in values.values()):
-            yield from self.left_out_singly(groups)
-            return
         for name, value in values.items():
             if isinstance(value, np.ndarray):
                 values[name] = _largest_of_others(value) if name in self.largest else sum_of_others(value, groups)
             else:
                 values[name] = value.left_out(groups)
-        yield type(self)(**values)
-
-    def left_out_singly(self, groups: int) -> Iterator[Self]:
-        """The same one by one, by putting the others together: for states whose groups cannot be taken away from a total."""
-        for group in range(groups):
-            places = np.zeros(groups, dtype=np.intp)
-            places[group] = 1
-            yield self.regrouped(places, 2).take(0)
+        return type(self)(**values)
 
     def regrouped(self, places: Array, count: int) -> Self:
         """The same rows in other groups: what was in group g is in group `places[g]` of `count`, beside what else is put there."""

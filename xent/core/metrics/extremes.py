@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -137,9 +137,6 @@ class ErrorCounts(State):
         outputs = self.rows.shape[1]
         runs = [_joined([run._replace(cells=places[run.cells // outputs] * outputs + run.cells % outputs)]) for run in self.runs]
         return type(self)(regrouped(self.rows, places, count), tuple(runs))
-
-    def left_out(self, groups: int) -> Iterator[Self]:
-        return self.left_out_singly(groups)
 
     def to_json(self) -> dict[str, Any]:
         run = self.settled()
