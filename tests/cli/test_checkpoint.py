@@ -216,6 +216,7 @@ def begun(xent_or_dead, folder, dies):
     ("options", "said"),
     [
         (["-m", "accuracy"], ["--metric categorical_crossentropy|", "this is --metric categorical_crossentropy|"]),
+        (["--ci", "0.9"], ["no --ci, and this is --ci 0.9"]),
         (["--nan", "skip"], ["--nan error, and this is --nan skip"]),
         (["--by", "country"], ["no --by, and this is --by country"]),
         (["--where", "id > 7"], ["no --where, and this is --where id > 7"]),

@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import click
@@ -19,6 +20,7 @@ from xent.core.conventions import CONVENTIONS as KNOWN_CONVENTIONS
 from xent.core.table import Inputs, table
 from xent.io.readers import READERS
 
+ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "pyarrow", "pandas", "rich")
 UNNEEDED = (*HEAVY, "importlib.metadata", "xent.core", "xent.io", "asyncio", "json")
 
@@ -90,6 +92,7 @@ def loaded_after(args):
         ["gate", "--help"],
         ["schema"],
         ["schema", "config"],
+        ["schema", "config", str(ROOT / "pyproject.toml")],
         ["completion", "zsh"],
     ],
 )

@@ -45,7 +45,6 @@ PAIRS = [
     (1, "fail", ["acc[country=*] >= 0", "bce <= 0.42"]),
     (5, "fail", ["acc[country=*] >= 0"]),
     (5, "fail", ["acc >= 0 min_rows=4"]),
-    (5, "fail", ["acc >= 0 decide=proven-bad"]),
     (0, "pass", ["bce <= 0.42 severity=warn"]),
     (0, "pass", ["acc[country=*] >= 0 severity=warn", "bce <= 1"]),
 ]

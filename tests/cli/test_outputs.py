@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from xent.cli.app import app
-from xent.cli.evaluate import FORMATS, bare_numbers, render
+from xent.cli.outputs import FORMATS, bare_numbers, render
+from xent.core.gates import parse_gate
+from xent.core.judging import judge
 from xent.core.result import DataReport, HealthReport, Interval, MetricResult, Result
-from xent.io.exporters import EXPORTERS, SUFFIXES
+from xent.io.exporters import BINARY, EXPORTERS, SUFFIXES
 
 NASTY = "=cmd|'/c calc'!A1\x1b[31m[bold]x|y<b>&\u202eé\n@`*_"
 
@@ -34,15 +36,19 @@ def result(*metrics, slices=(), name="preds.csv"):
     return Result("9.9", data, metrics or (metric(),), slices)
 
 
-NASTY_RESULT = result(metric(label=NASTY, slice={NASTY: NASTY}), name=NASTY)
+NASTY_RESULT = judge(
+    result(metric(label=NASTY), slices=(metric(label=NASTY, slice={NASTY: NASTY}),), name=NASTY),
+    [parse_gate("rows < 0"), parse_gate("cce[*] < 0")],
+)
 
 
 def test_the_formats_are_those_of_the_tables():
     assert set(FORMATS) == {"table", *EXPORTERS}
     assert set(SUFFIXES.values()) == set(EXPORTERS) - {"github"}
+    assert set(BINARY) < set(EXPORTERS)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", sorted(set(FORMATS) - set(BINARY)))
 def test_no_format_prints_control_characters(form):
     text = render(NASTY_RESULT, form)
     assert all(character.isprintable() or character in "\n\t" for character in text)
@@ -54,7 +60,7 @@ def test_json_reads_back_to_the_same_names_and_bits():
     read = json.loads(render(NASTY_RESULT, "json"))
     assert read["data"]["sources"] == [NASTY]
     assert read["data"]["columns"]["class_names"] == [NASTY, "b"]
-    assert read["metrics"][0]["slice"] == {NASTY: NASTY}
+    assert read["slices"][0]["slice"] == {NASTY: NASTY}
     assert read["metrics"][0]["value"].hex() == (0.1 + 0.2).hex()
 
 
@@ -103,8 +109,9 @@ def test_markdown():
 
 
 def test_markdown_has_as_many_cells_everywhere():
-    table = [line for line in render(NASTY_RESULT, "markdown").splitlines() if line.startswith("|")]
-    assert {line.replace("\\|", "").count("|") for line in table} == {7}
+    gates, values = (block for block in render(NASTY_RESULT, "markdown").split("\n\n") if block.startswith("|"))
+    assert {line.replace("\\|", "").count("|") for line in gates.splitlines()} == {5}
+    assert {line.replace("\\|", "").count("|") for line in values.splitlines()} == {7}
 
 
 def test_the_table_says_value_direction_rows_health_and_data():

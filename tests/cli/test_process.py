@@ -109,6 +109,21 @@ def test_a_terminal_gets_json_where_it_asks(process, multi):
     assert '"metrics": [' in text
 
 
+def test_a_terminal_gets_no_bytes_and_is_told_before_anything_is_read(process, multi):
+    status, text = on_terminal(process, "eval", "missing.csv", "-f", "parquet")
+    assert status == 2
+    assert text == "xent: error: --format parquet is no text for a terminal; write it to a file with -o result.parquet, or into a pipe\r\n"
+    status, text = on_terminal(process, "eval", multi, "-m", "cce", "-f", "parquet", "-q", "-o", "r.bin")
+    assert (status, "1.17693" in text, Path("r.bin").read_bytes()[:4]) == (0, True, b"PAR1")
+
+
+def test_a_pipe_gets_the_bytes_as_they_are(process, multi):
+    out, err = process("eval", multi, "-m", "cce", "-f", "parquet", "-q", "-o", "r.parquet").communicate(timeout=60)
+    assert (float(out) > 1, err) == (True, b"")
+    out, _ = process("eval", multi, "-m", "cce", "-f", "parquet").communicate(timeout=60)
+    assert out == Path("r.parquet").read_bytes()
+
+
 def test_no_terminal_gets_json(process, multi):
     out, _ = process("eval", multi).communicate(timeout=60)
     assert json.loads(out)["verdict"] == "none"

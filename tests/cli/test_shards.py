@@ -152,6 +152,14 @@ def test_labels_of_a_second_file_row_by_row(xent, folder, rows, layout, labels):
         assert (folder / "merged.state").read_bytes() == (folder / "whole.state").read_bytes()
 
 
+def test_shards_have_intervals(xent, folder, rows):
+    sources = WRITERS["groups.parquet"](rows, folder / "a.parquet") or ["a.parquet"]
+    options = ("-m", "cce", "-m", "auc", "--ci", "0.9", "--seed", "3", "--cluster", "country")
+    whole = xent("eval", *sources, *options)
+    assert json.loads(whole.out)["metrics"][0]["ci"]["level"] == 0.9
+    assert xent("merge", *shards_of(xent, sources, 4, *options)).out == whole.out
+
+
 def test_labels_by_key_need_no_order(xent, folder, rows):
     keyed = rows.append_column("id", pa.array(np.arange(ROWS)))
     pq.write_table(keyed.drop_columns("label"), folder / "p.parquet", row_group_size=1000)

@@ -9,10 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
+
+from xent.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 
-UNNEEDED = ("pandas", "pyarrow.dataset", "rich", "scipy", "numpy.random", "numpy.testing", "asyncio", "unittest")
+UNNEEDED = (
+    *("pandas", "pyarrow.dataset", "rich", "scipy", "numpy.random", "numpy.testing", "asyncio", "unittest", "concurrent.futures"),
+    *("fsspec", "aiohttp", "xent.io.remote", "xent.io.stores", "xent.io.range_file"),
+)
 """pyarrow imports pandas unasked in `to_numpy`, `pa.array` and `pyarrow.dataset`, which takes longer than all else together."""
 
 
@@ -27,6 +33,7 @@ def files(folder):
     np.save(folder / "y_pred.npy", np.array([[0.75, 0.25], [0.5, 0.5]], np.float32))
     np.save(folder / "y_true.npy", np.array([0, 1]))
     np.savez(folder / "both.npz", label=np.array([0, 1]), score=np.array([0.25, 0.75]))
+    assert CliRunner().invoke(app, ["eval", "multi.parquet", "-m", "cce", "-q", "--state", "base.state"]).exit_code == 0
     (folder / "binary.jsonl").write_text('{"label": 1, "score": 0.75}\n{"label": 0, "score": 0.5}\n')
 
 
@@ -59,6 +66,8 @@ def modules_after(*args):
         ["y_pred.npy", "--labels", "y_true.npy", "--threads", "2"],
         ["both.npz", "-m", "bce", "-q"],
         ["binary.jsonl", "-m", "bce", "-q"],
+        ["binary.jsonl", "-m", "bce", "-f", "openmetrics", "-o", "out.parquet", "-o", "out.gitlab.json", "-o", "out.xml"],
+        ["multi.parquet", "-m", "cce", "--by", "country", "-q", "-o", "out.parquet", "--gate", "rel(cce) < 1", "--baseline", "base.state"],
     ],
     ids=" ".join,
 )

@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 from xent.core.batch import Batch, Stack
 from xent.core.errors import DataError, UsageError
 from xent.core.groups import Groups
-from xent.core.metric import state_from_json
-from xent.core.states import WeightedSum
+from xent.core.states import WeightedSum, state_from_json
 from xent.core.table import table
-from xent.core.tally import Tally
+from xent.core.tally import Confidence, Tally
 from xent.core.views import VIEWS
 
 CLASSES = 3
@@ -89,6 +88,7 @@ class Case:
     parameters: tuple
     kind: str
     logits: bool = False
+    confidence: Confidence | None = None
 
     @property
     def row(self):
@@ -98,7 +98,7 @@ class Case:
         return self.row.cls(**dict(self.parameters))
 
     def tally(self, groups=1):
-        return Tally([self.metric()], groups=groups, from_logits=self.logits)
+        return Tally([self.metric()], groups=groups, from_logits=self.logits, confidence=self.confidence)
 
     def __str__(self):
         return "-".join([self.name, self.kind, *(f"{key}={value}" for key, value in self.parameters), *(["logits"] if self.logits else [])])
@@ -149,15 +149,16 @@ class Rows:
     y_pred: np.ndarray
     weight: np.ndarray | None
     codes: np.ndarray
+    clusters: np.ndarray
 
     def __len__(self):
         return len(self.y_pred)
 
     def at(self, index):
-        return Rows(self.y_true[index], self.y_pred[index], None if self.weight is None else self.weight[index], self.codes[index])
+        return Rows(*(None if column is None else column[index] for column in vars(self).values()))
 
     def batch(self, groups=1):
-        return Batch(self.y_true, self.y_pred, self.weight, Groups(self.codes, groups) if groups > 1 else None)
+        return Batch(self.y_true, self.y_pred, self.weight, Groups(self.codes, groups) if groups > 1 else None, clusters=self.clusters)
 
 
 def rows_for(case, random, count, weighted=True, soft=False):
@@ -182,7 +183,7 @@ def rows_for(case, random, count, weighted=True, soft=False):
     if case.logits:
         y_pred = (y_pred - 0.5) * 40
     weight = random.choice([0.0, 0.5, 1.0, 0.1, 3.7], count) if weighted else None
-    return Rows(y_true, y_pred, weight, random.integers(0, 2, count))
+    return Rows(y_true, y_pred, weight, random.integers(0, 2, count), random.integers(0, 5, count))
 
 
 def tally_of(case, rows, chunks=None, groups=1):
@@ -211,18 +212,20 @@ def cut(random, count):
 
 seeds = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 counts = st.integers(1, 14)
+confidences = st.sampled_from([None, Confidence(0.95), Confidence(0.9, 7, True)])
 
 
 @EVERY_VARIANT
 @settings(max_examples=12)
-@given(random=seeds, count=counts, weighted=st.booleans(), soft=st.booleans(), groups=st.sampled_from([1, 2]))
-def test_chunks_merges_and_order_change_no_bit(case, random, count, weighted, soft, groups):
+@given(random=seeds, count=counts, weighted=st.booleans(), soft=st.booleans(), groups=st.sampled_from([1, 2]), confidence=confidences)
+def test_chunks_merges_and_order_change_no_bit(case, random, count, weighted, soft, groups, confidence):
+    case = replace(case, confidence=confidence)
     rows = rows_for(case, random, count, weighted, soft)
     try:
         whole = seen(tally_of(case, rows, groups=groups))
     except DataError:
         # Not every metric takes soft labels, nor every parameter one score a row. Those that the defaults need must do.
-        assert soft or case not in defaults()
+        assert soft or replace(case, confidence=None) not in defaults()
         return
     assert seen(tally_of(case, rows, [1] * count, groups)) == whole
     assert seen(tally_of(case, rows, cut(random, count), groups)) == whole
@@ -254,8 +257,9 @@ def test_nothing_is_neutral(case, random, count):
 
 @EVERY_DEFAULT
 @settings(max_examples=8)
-@given(random=seeds, count=counts)
-def test_a_state_survives_json(case, random, count):
+@given(random=seeds, count=counts, confidence=confidences)
+def test_a_state_survives_json(case, random, count, confidence):
+    case = replace(case, confidence=confidence)
     rows = rows_for(case, random, count)
     tally, other = tally_of(case, rows), tally_of(case, rows.at(slice(count // 2)))
     for need, state in list(tally.states.items()):

@@ -13,8 +13,8 @@ from sklearn.metrics import ndcg_score
 from xent.core.batch import Batch
 from xent.core.errors import DataError, DomainError, UsageError
 from xent.core.groups import Groups
-from xent.core.metric import state_from_json
 from xent.core.metrics.ranking_by_group import NDCG, MeanReciprocalRank
+from xent.core.states import state_from_json
 from xent.core.tally import Tally
 
 RANDOM = np.random.default_rng(12)

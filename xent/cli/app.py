@@ -14,15 +14,17 @@ from xent.cli import exits
 
 COMMANDS = {
     "eval": ("xent.cli.evaluate", "Evaluate predictions from files: the metrics, and how sound they are."),
+    "compare": ("xent.cli.compare", "Compare models on the same rows: differences, intervals, p-values, a verdict."),
     "gate": ("xent.cli.gate_command", "Judge a saved result by gates, without reading data."),
     "merge": ("xent.cli.merge", "Make one result of several states, bit for bit that of one run over all their rows."),
+    "init": ("xent.cli.init_command", "Write a commented xent.toml for the files there are."),
     "inspect": ("xent.cli.inspect_command", "Look into files: columns, labels, ranges, and the command to evaluate them."),
     "explain": (
         "xent.cli.explain",
         "Show one metric as keras, exact, sklearn and torch compute it, and the rows that make the difference.",
     ),
     "metrics": ("xent.cli.metrics_command", "List the metrics, or describe one."),
-    "schema": ("xent.cli.schema_command", "Print the JSON Schema of what xent writes and reads."),
+    "schema": ("xent.cli.schema_command", "Print the JSON Schema of what xent writes and reads, or check files."),
     "completion": ("xent.cli.completion_command", "Print the completion script of a shell."),
 }
 """Module and summary of every command; the object in the module is called `command`."""

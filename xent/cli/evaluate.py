@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from xent.cli.configuration import ConfiguredCommand
 from xent.cli.gating import gate_options
 from xent.cli.metrics_command import complete_metric
 from xent.cli.options import input_options, progress_option
+from xent.cli.outputs import FORMATS, check_state, output_formats, print_result, write_outputs
 from xent.cli.spreading import spreading_options
 from xent.io.request import MAX_SLICES
 
@@ -21,15 +21,13 @@ if TYPE_CHECKING:
     from xent.cli.gating import Gating
     from xent.cli.spreading import Spreading
     from xent.core.metric import Metric
-    from xent.core.result import MetricResult, Result
     from xent.core.specs import Spec
     from xent.core.table import Row
-    from xent.core.tally import NanPolicy
+    from xent.core.tally import Confidence, NanPolicy
     from xent.io.dataset import Dataset
     from xent.io.measured import Measured
     from xent.io.request import Request
 
-FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "junit", "github")
 CONVENTIONS = ("keras", "exact", "sklearn", "torch")
 
 
@@ -43,6 +41,7 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
         "xent eval scores.csv -m binary_focal_crossentropy:gamma=3 -o result.json -o result.md",
         "xent eval preds.parquet -m accuracy --by country --by 'device,age=cut(age,18,30,50)'",
         "xent eval ranked.csv --label relevance --pred score --group query -m ndcg:k=10",
+        "xent eval 's3://bucket/run-3/*.parquet' -m auc --labels https://host/labels.csv --on id",
         "xent eval preds.csv --gate 'accuracy >= 0.8' --gate 'delta(bce) <= 0.005' --baseline main.json",
         "zcat preds.csv.gz | xent eval - --input-format csv -q",
     ),
@@ -58,6 +57,9 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
 )
 @input_options
 @click.option("--group", metavar="COL", help="Rows of one value are the documents of one query, for metrics of rankings.")
+@click.option("--ci", metavar="LEVEL", type=float, help="Confidence intervals of this level, such as 0.95, for every metric and slice.")
+@click.option("--cluster", metavar="COL", help="Rows of one value are correlated, as those of one user are; for --ci.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Deals rows into other folds, where --ci uses folds.")
 @click.option(
     "--by",
     multiple=True,
@@ -114,6 +116,9 @@ def command(
     spreading: Spreading,
     metrics: tuple[str, ...],
     group: str | None,
+    ci: float | None,
+    cluster: str | None,
+    seed: int,
     by: tuple[str, ...],
     max_slices: int,
     from_logits: bool,
@@ -128,7 +133,7 @@ def command(
     quiet: bool,
     progress: bool | None,
 ) -> int:
-    """Evaluate the predictions in SOURCE...: files, globs, directories, or - for standard input.
+    """Evaluate the predictions in SOURCE...: files, globs, directories, URLs, or - for standard input.
 
     Several sources are one data set. CSV, TSV and JSON lines (plain or .gz .zst .bz2), Parquet, Arrow, NPY and NPZ are read in one
     streaming pass, and memory does not grow with the rows.
@@ -145,9 +150,10 @@ def command(
     gating.prepare(named=bool(metrics))
     if group is not None:
         request = dataclasses.replace(request, group=_checked_group(group, asked))
-    request = dataclasses.replace(request, by=_checked_by(by), max_slices=max_slices, shard=spreading.checked_shard())
+    request = dataclasses.replace(request, by=checked_by(by), max_slices=max_slices, cluster=cluster, shard=spreading.checked_shard())
+    confidence = wanted_intervals(gating, ci, seed, cluster)
     read = (*request.sources, request.labels)
-    formats = output_formats(outputs, form, read)
+    formats = output_formats(outputs, form, read, quiet=quiet)
     if state is not None:
         check_state(state, formats, read, asked)
     spreading = spreading.checked([*formats, state], read, asked)
@@ -159,6 +165,7 @@ def command(
         gating=gating,
         nan=nan,
         from_logits=from_logits,
+        confidence=confidence,
         identify=state is not None,
         spreading=spreading,
         quiet=quiet,
@@ -171,16 +178,6 @@ def command(
     return gating.conclude(result, to_github="github" in (form, *formats.values()))
 
 
-def print_result(result: Result, form: str | None, *, quiet: bool) -> None:
-    """Prints a result as it was asked for; without a format as a table on a terminal and as JSON elsewhere."""
-    from xent.cli.streams import emit
-
-    if quiet:
-        emit(bare_numbers(result))
-    else:
-        emit(render(result, form or ("table" if is_terminal() else "json"), to_terminal=is_terminal()))
-
-
 def evaluate_request(
     request: Request,
     metrics: list[Metric] | None,
@@ -190,6 +187,7 @@ def evaluate_request(
     gating: Gating,
     nan: NanPolicy,
     from_logits: bool,
+    confidence: Confidence | None,
     identify: bool,
     spreading: Spreading,
     quiet: bool,
@@ -205,11 +203,29 @@ def evaluate_request(
         if metrics is None:
             metrics = build(gating.with_gated(defaults_for(dataset)), flags, soft_flags)
         with Progress(dataset.rows, wanted=False if quiet and progress is None else progress) as bar:
-            measured = spreading.measure(dataset, metrics, nan=nan, from_logits=from_logits, identify=identify, progress=bar.add)
+            measured = spreading.measure(
+                dataset, metrics, nan=nan, from_logits=from_logits, identify=identify, confidence=confidence, progress=bar.add
+            )
         # Said last, so that a run that fails says nothing but why.
         for note in () if quiet else (*dataset.notes, *spreading.notes):
             say(note)
         return measured
+
+
+def wanted_intervals(gating: Gating, level: float | None, seed: int, cluster: str | None) -> Confidence | None:
+    """The intervals that `--ci` or, without it, the gates ask for.
+
+    Raises
+    ------
+    UsageError
+        The level is none, gates ask for several, or options that only intervals take are given without any.
+    """
+    if level is None and cluster is None and not gating.gates:
+        return None
+    from xent.core.judging import level_needed
+    from xent.io.evaluation import confidence_of
+
+    return confidence_of(level_needed(gating.gates) if level is None else level, seed, cluster)
 
 
 def parse(texts: Sequence[str]) -> list[Spec]:
@@ -291,7 +307,7 @@ def _checked_group(group: str, metrics: Sequence[Metric] | None) -> str:
     raise UsageError("--group: none of the metrics takes it" + (f" ({names})" if names else "") + f"; name one that does: {takers}")
 
 
-def _checked_by(by: tuple[str, ...]) -> tuple[str, ...]:
+def checked_by(by: tuple[str, ...]) -> tuple[str, ...]:
     """The ways of slicing that `--by` asks for.
 
     Raises
@@ -310,90 +326,3 @@ def _checked_by(by: tuple[str, ...]) -> tuple[str, ...]:
         if by.count(text) > 1:
             raise UsageError(f"--by {text} stands there twice")
     return by
-
-
-def output_formats(outputs: Sequence[Path], form: str | None, read: Sequence[str | None]) -> dict[Path, str]:
-    """The format of every file to write.
-
-    Raises
-    ------
-    UsageError
-        A file cannot be written there, is a source, is named twice, or has an ending that tells no format and --format does not either.
-    """
-    from xent.core.errors import UsageError
-
-    if not outputs:
-        return {}
-    from xent.io.exporters import SUFFIXES, format_of
-
-    formats: dict[Path, str] = {}
-    for path in outputs:
-        if path in formats:
-            raise UsageError(f"--output {str(path)!r} is named twice")
-        check_place("--output", path, read)
-        formats[path] = form if form is not None and path.suffix.lower() not in SUFFIXES else format_of(path)
-    return formats
-
-
-def write_outputs(result: Result, formats: Mapping[Path, str], states: Mapping[Path, Measured] | None = None) -> None:
-    """Writes the result to every file in its format, and states to theirs: all of them or none."""
-    contents = {path: render(result, form).encode("utf-8", "replace") for path, form in formats.items()}
-    if states:
-        from xent.io.state_file import state_text
-
-        contents |= {path: state_text(measured).encode() for path, measured in states.items()}
-    if contents:
-        from xent.io.writing import write_files
-
-        write_files(contents)
-
-
-def check_state(state: Path, formats: Mapping[Path, str], read: Sequence[str | None], metrics: Sequence[Metric] | None) -> None:
-    """Raises `UsageError` where a state cannot be written there, or cannot hold one of the metrics."""
-    from xent.core.errors import UsageError
-    from xent.io.state_file import check_storable
-
-    check_place("--state", state, read)
-    if state in formats:
-        raise UsageError(f"--state {str(state)!r} is an --output too")
-    check_storable(metrics or ())
-
-
-def check_place(flag: str, path: Path, read: Sequence[str | None]) -> None:
-    """Raises `UsageError` where no file can be written, or where one is that is read."""
-    from xent.core.errors import UsageError
-
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise UsageError(f"{flag} {str(path)!r} is a folder" if path.is_dir() else f"{flag} {str(path)!r}: there is no such folder")
-    for source in read:
-        if source and path.is_file() and Path(source).is_file() and path.samefile(source):
-            raise UsageError(f"{flag} {str(path)!r} would replace what is read")
-
-
-def render(result: Result, form: str, *, to_terminal: bool = False) -> str:
-    """The result as text in a format."""
-    if form == "table":
-        from xent.cli.result_table import result_table
-
-        return result_table(result, to_terminal=to_terminal)
-    from xent.io.exporters import export
-
-    return export(result, form)
-
-
-def bare_numbers(result: Result) -> str:
-    """The values alone, one a line; several values of one metric are a list."""
-    return "".join(map(_bare, result.metrics))
-
-
-def _bare(metric: MetricResult) -> str:
-    if isinstance(metric.value, int | float):
-        return f"{metric.value!r}\n"
-    from xent.io.exporters.plain import json_text
-
-    return json_text(metric.value)
-
-
-def is_terminal() -> bool:
-    """Whether standard output is one."""
-    return sys.stdout is not None and sys.stdout.isatty()

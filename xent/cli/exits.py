@@ -24,7 +24,9 @@ def report(error: BaseException) -> int:
     if os.environ.get("XENT_DEBUG", "0") not in ("", "0"):
         import traceback
 
-        traceback.print_exception(error)
+        from xent.io.urls import scrubbed
+
+        sys.stderr.write(scrubbed("".join(traceback.format_exception(error))))
     status, text = _verdict(error)
     say(f"error: {text}")
     return status
@@ -33,8 +35,9 @@ def report(error: BaseException) -> int:
 def say(text: str) -> None:
     """One message on standard error, `xent: text`. A second line is indented, so that no name can forge a message."""
     from xent.io.escaping import printable
+    from xent.io.urls import scrubbed
 
-    first, newline, second = text.strip().partition("\n")
+    first, newline, second = scrubbed(text.strip()).partition("\n")
     message = f"xent: {printable(first)}\n" + (f"  {printable(second.strip())}\n" if newline else "")
     if sys.stderr is None:
         return

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from xent.cli.configuration import ConfiguredCommand
-from xent.cli.evaluate import FORMATS, is_terminal, output_formats, render, write_outputs
 from xent.cli.gating import gate_options
+from xent.cli.outputs import FORMATS, is_terminal, output_formats, render, write_outputs
 
 if TYPE_CHECKING:
     from xent.cli.gating import Gating
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only the verdict: pass, fail, inconclusive or none.")
 def command(saved: str, gating: Gating, form: str | None, outputs: tuple[Path, ...], quiet: bool) -> int:
-    """Judge RESULT, the JSON that xent eval wrote (- for standard input), by gates.
+    """Judge RESULT, the JSON or the state that xent eval wrote (- for standard input), by gates.
 
     The gates given here or in the configuration take the place of those the result was judged by. Without any, its own stand.
 
@@ -50,11 +50,11 @@ def command(saved: str, gating: Gating, form: str | None, outputs: tuple[Path, .
     """
     from xent.cli.streams import emit
     from xent.core.errors import UsageError
-    from xent.io.results import read_result
+    from xent.io.saved import read_saved
 
-    formats = output_formats(outputs, form, (saved, gating.baseline))
+    formats = output_formats(outputs, form, (saved, gating.baseline), quiet=quiet)
     gating.prepare()
-    result = read_result(saved)
+    result = read_saved(saved)
     if gating.gates:
         result = gating.judged(result)
     elif not result.gates:

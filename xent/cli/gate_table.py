@@ -12,12 +12,13 @@ from xent.io.escaping import printable
 from xent.io.gate_words import outcome_word, slice_text, verdict_sentence
 
 if TYPE_CHECKING:
+    from xent.core.differences import Comparison
     from xent.core.result import Result
 
 STYLES = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "red"}
 
 
-def gate_parts(result: Result) -> list[Any]:
+def gate_parts(result: Result | Comparison) -> list[Any]:
     """A table with a line for each gate and slice, and the verdict; nothing where there are no gates."""
     if not result.gates:
         return []

@@ -16,6 +16,7 @@ import click
 from xent.cli import exits
 
 if TYPE_CHECKING:
+    from xent.core.differences import Comparison
     from xent.core.gates import Gate
     from xent.core.result import Result
     from xent.core.specs import Spec
@@ -69,9 +70,9 @@ class Gating:
         if not named:
             self.with_gated([])
         if self.baseline is not None:
-            from xent.io.results import read_result
+            from xent.io.saved import read_saved
 
-            self._read.append(read_result(self.baseline))
+            self._read.append(read_saved(self.baseline))
         elif self.gates:
             from xent.core.judging import require_baseline
 
@@ -85,18 +86,11 @@ class Gating:
         UsageError
             A gate names a metric that does not exist, or may mean several.
         """
-        wanted = list(specs)
-        if self.gates:
-            from xent.core.gates import DATA_FACTS
-            from xent.core.judging import find_metric
-            from xent.core.specs import Spec
-            from xent.core.table import row_of
+        if not self.gates:
+            return list(specs)
+        from xent.core.judging import with_gated
 
-            for gate in self.gates:
-                known = [(spec.label, spec.row.name) for spec in wanted]
-                if gate.metric not in DATA_FACTS and find_metric(gate.metric, known) is None:
-                    wanted.append(Spec(row_of(gate.metric)))
-        return wanted
+        return with_gated(specs, self.gates)
 
     def judged(self, result: Result) -> Result:
         """The result with what became of the gates."""
@@ -117,6 +111,10 @@ class Gating:
             from xent.io.exporters.github_exporter import append_summary
 
             append_summary(result, Path(summary))
+        return self.told(result)
+
+    def told(self, result: Result | Comparison) -> int:
+        """The same, without a summary."""
         from xent.io.slice_words import slice_name
 
         told = [gate for gate in result.gates if gate["outcome"] != "pass"]
@@ -129,7 +127,7 @@ class Gating:
             exits.say(f"and {len(told) - MOST_TOLD} gates more that did not pass")
         return self._status(result)
 
-    def _status(self, result: Result) -> int:
+    def _status(self, result: Result | Comparison) -> int:
         if result.verdict == "fail":
             failed = any(gate["outcome"] == "fail" and gate["severity"] == "error" for gate in result.gates)
             return exits.FAILED if failed else exits.NOTHING
@@ -146,7 +144,9 @@ _OPTIONS = (
         help="A condition such as 'accuracy[country=*] >= 0.8', 'rel(mse) <= 2%' or 'rows >= 1000'; repeatable. "
         "In place of those of the configuration.",
     ),
-    click.option("--baseline", metavar="FILE", help="An earlier JSON result, which delta(...) and rel(...) in gates compare with."),
+    click.option(
+        "--baseline", metavar="FILE", help="An earlier result in JSON, or a state, which delta(...) and rel(...) in gates compare with."
+    ),
     click.option(
         "--allow-different-data",
         is_flag=True,

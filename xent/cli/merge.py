@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from xent.cli.evaluate import FORMATS, check_state, output_formats, print_result, write_outputs
 from xent.cli.examples import Command
+from xent.cli.outputs import FORMATS, check_state, output_formats, print_result, write_outputs
 
 
 @click.command(
@@ -46,7 +46,7 @@ def command(states: tuple[str, ...], form: str | None, outputs: tuple[Path, ...]
     from xent.io.merging import merge_states, missing_shards
     from xent.io.state_file import read_state
 
-    formats = output_formats(outputs, form, states)
+    formats = output_formats(outputs, form, states, quiet=quiet)
     if state is not None:
         check_state(state, formats, states, None)
     twice = [name for name in states if states.count(name) > 1]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from xent.io.request import RETRIES
+
 if TYPE_CHECKING:
     from xent.io.request import Request
 
@@ -16,18 +18,41 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 INPUT_FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow", "npy", "npz")
 
-_INPUT = (
-    click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
+_SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+_PERHAPS_SOURCES = click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+
+_COLUMNS = (
     click.option("--label", metavar="COL", help="Label column; a glob or a comma list for one-hot columns; a list column."),
     click.option("--pred", metavar="COL", help="Prediction column; a glob 'p_*', a comma list, or one list column."),
     click.option("--weight", metavar="COL", help="Column of sample weights."),
-    click.option("--labels", metavar="FILE", help="Labels from a second file, row by row, or by key with --on."),
+)
+
+_SECOND_FILE = (
+    click.option("--labels", metavar="FILE", help="Labels from a second file or URL, row by row, or by key with --on."),
     click.option("--on", metavar="COL", help="Key column that joins --labels to the predictions."),
+)
+
+_READING = (
     click.option("--classes", metavar="A,B,C|@FILE", help="Class names in prediction order; a file has one a line."),
     click.option("--where", metavar="EXPR", help="Keep the rows for which this holds, e.g. \"country == 'de' and age >= 18\"."),
     click.option("--input-format", type=click.Choice(INPUT_FORMATS), help="Format of SOURCE where its name does not tell, as for -."),
+    click.option(
+        "--retries",
+        metavar="N",
+        type=click.IntRange(min=0),
+        default=RETRIES,
+        show_default=True,
+        help="Tries again where a URL is read and a server fails for a while.",
+    ),
     click.option("--chunk-rows", metavar="N", type=click.IntRange(min=1), help="Rows read at a time; never changes a result."),
     click.option("--threads", metavar="N", type=click.IntRange(min=1), help="Threads to compute with; never changes a result."),
+)
+
+_PAIR = (
+    click.argument("base", metavar="BASE"),
+    click.argument("candidates", nargs=-1, required=True, metavar="CANDIDATE..."),
+    click.option("--candidate-pred", metavar="COL", help="Prediction column of the candidates, where it is not that of the base."),
+    click.option("--on", metavar="COL", help="Key column by which rows are paired; without it, first row with first row."),
 )
 
 _PROGRESS = click.option("--progress/--no-progress", default=None, help="Progress on standard error; by default on a terminal.")
@@ -35,20 +60,52 @@ _PROGRESS = click.option("--progress/--no-progress", default=None, help="Progres
 
 def input_options(command: _F) -> _F:
     """SOURCE... and all that says what in it is what; the command gets them as one `request`."""
+    return _SOURCES(_with_request(command))
 
+
+def optional_input_options(command: _F) -> _F:
+    """The same for a command that can do without sources."""
+    return _PERHAPS_SOURCES(_with_request(command))
+
+
+def _with_request(command: _F) -> _F:
     @functools.wraps(command)
     def with_request(**options: Any) -> Any:
         from xent.io.request import Request
 
-        names = ("sources", "label", "pred", "weight", "labels", "on", "where", "input_format", "chunk_rows", "threads")
+        names = ("sources", "label", "pred", "weight", "labels", "on", "where", "input_format", "retries", "chunk_rows", "threads")
         given = {name: options.pop(name) for name in names}
         request = Request(**given, classes=class_names(options.pop("classes")))
         _check(request)
         return command(request=request, **options)
 
-    for option in reversed(_INPUT):
+    for option in reversed((*_COLUMNS, *_SECOND_FILE, *_READING)):
         with_request = option(with_request)
     return with_request  # type: ignore[return-value]  # The decorated function takes the options in place of the request.
+
+
+def pair_options(command: _F) -> _F:
+    """BASE CANDIDATE... and what says what in them is what; the command gets one `requests` for each, that of the base first."""
+
+    @functools.wraps(command)
+    def with_requests(**options: Any) -> Any:
+        from xent.io.request import Request
+
+        shared = {name: options.pop(name) for name in ("label", "weight", "where", "input_format", "retries", "chunk_rows", "threads")}
+        pred, other = options.pop("pred"), options.pop("candidate_pred")
+        classes, key = class_names(options.pop("classes")), options.pop("on")
+        sources = (options.pop("base"), *options.pop("candidates"))
+        requests = [
+            Request(sources=(source,), pred=(other or pred) if number else pred, classes=classes, key=key, **shared)
+            for number, source in enumerate(sources)
+        ]
+        for request in requests:
+            _check(request)
+        return command(requests=requests, **options)
+
+    for option in reversed((*_PAIR, *_COLUMNS, *_READING)):
+        with_requests = option(with_requests)
+    return with_requests  # type: ignore[return-value]  # The same.
 
 
 def progress_option(command: _F) -> _F:

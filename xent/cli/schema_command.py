@@ -11,14 +11,38 @@ KINDS = ("result", "state", "config")
 
 @click.command(
     cls=Command,
-    short_help="Print the JSON Schema of what xent writes and reads.",
-    examples=("xent schema result > result.schema.json", "xent schema config > xent.schema.json"),
+    short_help="Print the JSON Schema of what xent writes and reads, or check files.",
+    examples=("xent schema result > result.schema.json", "xent schema config > xent.schema.json", "xent schema config xent.toml"),
 )
 @click.argument("kind", type=click.Choice(KINDS), default="result")
-def command(kind: str) -> None:
-    """Print the JSON Schema (2020-12) of a result, of the state that --state writes, or of the configuration that xent reads."""
-    from xent.cli.streams import emit
-    from xent.io.exporters.plain import json_text
-    from xent.io.schema import SCHEMAS
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+def command(kind: str, files: tuple[str, ...]) -> None:
+    """Print the JSON Schema (2020-12) of a result, of the state that --state writes, or of the configuration that xent reads.
 
-    emit(json_text(SCHEMAS[kind], indent=2))
+    With FILE... nothing is printed: they are read as xent reads them, gates and checksums included. Exit status 2 for a configuration
+    that is wrong, 3 for a file that is no result or no state.
+    """
+    for name in files:
+        _check(kind, name)
+    if not files:
+        from xent.cli.streams import emit
+        from xent.io.exporters.plain import json_text
+        from xent.io.schema import SCHEMAS
+
+        emit(json_text(SCHEMAS[kind], indent=2))
+
+
+def _check(kind: str, name: str) -> None:
+    """Raises `UsageError` or `DataError` where a file is not of a kind."""
+    if kind == "config":
+        from xent.io.config import read_settings
+
+        read_settings(name)
+    elif kind == "state":
+        from xent.io.state_file import read_state
+
+        read_state(name)
+    else:
+        from xent.io.results import parse_result, read_bytes
+
+        parse_result(*read_bytes(name))

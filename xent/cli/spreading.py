@@ -86,7 +86,7 @@ class Spreading:
     def _with_checkpoint(
         self, path: Path, written: Sequence[Path | None], read: Sequence[str | None], metrics: Sequence[Metric] | None
     ) -> Self:
-        from xent.cli.evaluate import check_place
+        from xent.cli.outputs import check_place
         from xent.core.errors import UsageError
         from xent.io.checkpoint import Checkpoint
         from xent.io.state_file import check_storable

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TextIO
 
 from xent.core.errors import DataError
 
 
-def emit(text: str) -> None:
-    """Writes to standard output. Where the reader has gone away, that is the end of the matter and no error.
+def emit(content: str | bytes) -> None:
+    """Writes text or bytes to standard output. Where the reader has gone away, that is the end of the matter and no error.
 
     Raises
     ------
@@ -20,17 +21,24 @@ def emit(text: str) -> None:
     if out is None:
         return
     try:
-        try:
-            out.write(text)
-        except UnicodeEncodeError:
-            # A terminal of another encoding shows the rest, and escapes what it has no sign for.
-            out.write(text.encode(out.encoding, "backslashreplace").decode(out.encoding))
+        if isinstance(content, bytes):
+            out.buffer.write(content)
+        else:
+            _write_text(out, content)
         out.flush()
     except BrokenPipeError:
         abandon_stdout()
     except OSError as error:
         abandon_stdout()
         raise DataError(f"cannot write to standard output: {error.strerror or error}") from error
+
+
+def _write_text(out: TextIO, text: str) -> None:
+    try:
+        out.write(text)
+    except UnicodeEncodeError:
+        # A terminal of another encoding shows the rest, and escapes what it has no sign for.
+        out.write(text.encode(out.encoding, "backslashreplace").decode(out.encoding))
 
 
 def abandon_stdout() -> None:

@@ -64,9 +64,27 @@ class Batch:
     origin : the number of the source that the rows come from, and of the first of them there
     row_numbers : the numbers of the rows counted from `origin`, where some between them were left out
     keys : (n,) int64, equal for the rows of one query, where rows belong to queries; else None
+    clusters : (n,) int64, equal for the rows of one cluster, where rows are correlated; else None
+    folds : gives the fold of every row, for metrics whose spread is estimated from folds; see `xent.core.folds`
+    ids : (n,) int64, one for each row, by which the rows of two data sets are paired; else None
+    partner : what another model predicts for the same rows, where two are compared
     """
 
-    __slots__ = ("_derived", "groups", "keys", "origin", "row_numbers", "sample_weight", "stored", "y_pred", "y_true")
+    __slots__ = (
+        "_derived",
+        "clusters",
+        "folds",
+        "groups",
+        "ids",
+        "keys",
+        "origin",
+        "partner",
+        "row_numbers",
+        "sample_weight",
+        "stored",
+        "y_pred",
+        "y_true",
+    )
 
     def __init__(
         self,
@@ -78,6 +96,7 @@ class Batch:
         origin: tuple[int, int] = (0, 0),
         row_numbers: Array | None = None,
         keys: Array | None = None,
+        clusters: Array | None = None,
     ) -> None:
         # Kernels only ever see blocks, which `blocks` has made arrays of.
         self.y_true = cast("Array", y_true)
@@ -87,6 +106,10 @@ class Batch:
         self.origin = origin
         self.row_numbers = row_numbers
         self.keys = keys
+        self.clusters = clusters
+        self.folds: Callable[[], Array] | None = None
+        self.ids: Array | None = None
+        self.partner: Batch | None = None
         self.stored = stored or (y_pred.dtype.name if y_pred.dtype.kind == "f" else floatx())
         self._derived: dict[Hashable, Any] = {}
 
@@ -103,27 +126,47 @@ class Batch:
     def forget(self) -> None:
         """Lets go of what was derived. A view of the rows may be the batch itself, and such a circle would outlive its use."""
         self._derived.clear()
+        self.folds = None
+        if self.partner is not None:
+            self.partner.forget()
 
     def replaced(self, y_true: Array, y_pred: Array) -> Batch:
         """The same rows seen in another way: other labels and predictions, the same weights and slices."""
-        return Batch(y_true, y_pred, self.sample_weight, self.groups, self.stored, self.origin, self.row_numbers, self.keys)
+        return self._like(y_true, y_pred, self.sample_weight, self.groups)
 
     def grouped(self, groups: Groups) -> Batch:
         """The same rows in other slices."""
-        return Batch(self.y_true, self.y_pred, self.sample_weight, groups, self.stored, self.origin, self.row_numbers, self.keys)
+        return self._like(self.y_true, self.y_pred, self.sample_weight, groups)
+
+    def weighted(self, sample_weight: Array | None) -> Batch:
+        """The same rows with other weights."""
+        return self._like(self.y_true, self.y_pred, sample_weight, self.groups)
+
+    def _like(self, y_true: Array, y_pred: Array, sample_weight: Array | None, groups: Groups | None) -> Batch:
+        batch = Batch(y_true, y_pred, sample_weight, groups, self.stored, self.origin, self.row_numbers, self.keys, self.clusters)
+        batch.folds, batch.ids, batch.partner = self.folds, self.ids, self.partner
+        return batch
 
     def at(self, rows: Array) -> Batch:
         """The rows where `rows`, a mask of shape (n,), holds."""
-        return Batch(
-            _at(self.y_true, rows),
-            _at(self.y_pred, rows),
-            None if self.sample_weight is None else self.sample_weight[rows],
-            None if self.groups is None else self.groups.at(rows),
-            self.stored,
-            self.origin,
-            np.flatnonzero(rows) if self.row_numbers is None else self.row_numbers[rows],
-            None if self.keys is None else self.keys[rows],
-        )
+        numbers = np.flatnonzero(rows) if self.row_numbers is None else self.row_numbers[rows]
+        return self._picked(rows, self.origin, numbers)
+
+    def part(self, start: int, stop: int) -> Batch:
+        """Some rows that follow each other."""
+        source, first = self.origin
+        numbers, rows = self.row_numbers, slice(start, stop)
+        return self._picked(rows, (source, first + start), None) if numbers is None else self._picked(rows, self.origin, numbers[rows])
+
+    def _picked(self, rows: Array | slice, origin: tuple[int, int], numbers: Array | None) -> Batch:
+        beside = (self.sample_weight, self.keys, self.clusters)
+        weight, keys, clusters = (None if column is None else column[rows] for column in beside)
+        groups = None if self.groups is None else self.groups.at(rows)
+        batch = Batch(_at(self.y_true, rows), _at(self.y_pred, rows), weight, groups, self.stored, origin, numbers, keys, clusters)
+        batch.ids = None if self.ids is None else self.ids[rows]
+        if self.partner is not None:
+            batch.partner = self.partner.part(rows.start, rows.stop) if isinstance(rows, slice) else self.partner.at(rows)
+        return batch
 
     def place(self, row: int) -> tuple[int, int]:
         """The number of the source of a row, and of the row there."""
@@ -134,21 +177,11 @@ class Batch:
         """The rows in pieces that fit the cache."""
         width = max(1, int(np.prod(self.y_pred.shape[1:])))
         size = max(1, min(_BLOCK_ROWS, _BLOCK_VALUES // width))
-        source, first = self.origin
         for start in range(0, len(self), size):
-            rows = slice(start, start + size)
-            numbers = self.row_numbers
-            yield Batch(
-                self.y_true[rows],
-                self.y_pred[rows],
-                None if self.sample_weight is None else self.sample_weight[rows],
-                None if self.groups is None else self.groups.at(rows),
-                self.stored,
-                (source, first + start) if numbers is None else self.origin,
-                None if numbers is None else numbers[rows],
-                None if self.keys is None else self.keys[rows],
-            )
+            yield self.part(start, start + size)
 
 
-def _at(values: Array | Stack, rows: Array) -> Array | Stack:
-    return values.at(rows) if isinstance(values, Stack) else values[rows]
+def _at(values: Array | Stack, rows: Array | slice) -> Array | Stack:
+    if isinstance(values, Stack):
+        return values[rows] if isinstance(rows, slice) else values.at(rows)
+    return values[rows]

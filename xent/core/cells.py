@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xent.core.errors import DataError
 from xent.core.exact import ExactSum
-from xent.core.groups import Groups
+from xent.core.groups import Groups, sum_of_others
 from xent.core.lazy import np
 
 if TYPE_CHECKING:
@@ -185,11 +185,29 @@ class Cells:
         weights = None if run.weights is None else _part(run.weights, each)
         return Cells(size, self.groups, (Run(codes.reshape(-1), run.counts[each], weights).in_order(),) if len(run) else ())
 
-    def take(self, group: int) -> Cells:
-        """The cells of one group alone."""
+    def take(self, group: int, count: int = 1) -> Cells:
+        """The cells of one group alone, or of `count` groups from that one on."""
         run = self.compact()
-        start, stop = np.searchsorted(run.codes, [group * self.size, (group + 1) * self.size])
-        return Cells(self.size, 1, (run.at(slice(start, stop), group * self.size),) if stop > start else ())
+        start, stop = np.searchsorted(run.codes, [group * self.size, (group + count) * self.size])
+        return Cells(self.size, count, (run.at(slice(start, stop), group * self.size),) if stop > start else ())
+
+    def left_out(self, groups: int) -> Cells:
+        """For every group the cells of all others."""
+        run = self.compact()
+        group, cell = np.divmod(run.codes, self.size)
+        found, places = np.unique(cell, return_inverse=True)
+
+        def others(amounts: Array) -> Array:
+            table = np.zeros((groups, len(found)), dtype=amounts.dtype)
+            table[group, places] = amounts
+            return sum_of_others(table, groups).reshape(-1)
+
+        codes = (np.arange(groups)[:, None] * self.size + found).reshape(-1)
+        weights = None if run.weights is None else ExactSum(*(others(getattr(run.weights, name)) for name in _PARTS))
+        # A cell that none of the others fell into is not there.
+        kept = np.flatnonzero(others(np.ones(len(run), dtype=np.int64)))
+        left = Run(codes[kept], others(run.counts)[kept], None if weights is None else _part(weights, kept))
+        return Cells(self.size, groups, (left,) if len(kept) else ())
 
     def regrouped(self, places: Array, count: int) -> Cells:
         """The cells of other groups: group g is a part of group `places[g]` of `count`."""

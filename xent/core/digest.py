@@ -43,12 +43,18 @@ def digest_of(batch: Batch, classes: Sequence[str] | None = None) -> tuple[int, 
 
 def content_of(batch: Batch, classes: Sequence[str] | None = None) -> tuple[int, int]:
     """Like `digest_of`, but of the predictions too: it tells files from each other, whatever they are called."""
+    hashes = row_hashes(batch, classes)
+    return _total(hashes), _total(hashes * hashes)
+
+
+def row_hashes(batch: Batch, classes: Sequence[str] | None = None) -> Hashes:
+    """A hash of the label, the predictions and the weight of every row, shape (n,)."""
     y_pred = batch.y_pred.reshape(len(batch), -1)
     hashes = _finish(_label_hashes(batch.y_true, classes), batch.sample_weight)
     hashes = hashes * np.uint64(_ODD[0]) + _sums_of_rows(y_pred)
     hashes ^= hashes >> np.uint64(32)
     hashes *= np.uint64(_ODD[1])
-    return _total(hashes), _total(hashes * hashes)
+    return hashes
 
 
 def add(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:

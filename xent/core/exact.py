@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xent.core.groups import Groups, regrouped
+from xent.core.groups import Groups, regrouped, sum_of_others
 from xent.core.lazy import np
 
 if TYPE_CHECKING:
@@ -110,10 +110,14 @@ class ExactSum:
     def __len__(self) -> int:
         return len(self.units)
 
-    def take(self, group: int) -> ExactSum:
-        """The sum of one group alone."""
-        at = slice(group, group + 1)
+    def take(self, group: int, count: int = 1) -> ExactSum:
+        """The sum of one group alone, or those of `count` groups from that one on."""
+        at = slice(group, group + count)
         return ExactSum(self.units[at], self.nan[at], self.inf[at], self.minus_inf[at])
+
+    def left_out(self, groups: int) -> ExactSum:
+        """For every group the sums of all others; each of `groups` has as many sums, side by side."""
+        return ExactSum(*(sum_of_others(part, groups) for part in (self.units, self.nan, self.inf, self.minus_inf)))
 
     def regrouped(self, places: npt.NDArray[np.intp], count: int) -> ExactSum:
         """The sums of other groups: group g is a part of group `places[g]` of `count`."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, NamedTuple, cast, get_args
@@ -206,6 +206,21 @@ def parse_gate(text: str) -> Gate:
     ('accuracy', 'delta', '>=', -0.01, 100, 'country=*')
     """
     return _Reader(text).gate()
+
+
+def as_gates(gates: str | Gate | Iterable[str | Gate]) -> list[Gate]:
+    """Gates from expressions; one that is a gate stays what it is.
+
+    Raises
+    ------
+    UsageError
+        An expression is none.
+
+    >>> [str(gate) for gate in as_gates("accuracy >= 80%")]
+    ['accuracy >= 0.8']
+    """
+    several = [gates] if isinstance(gates, str | Gate) else gates
+    return [parse_gate(gate) if isinstance(gate, str) else gate for gate in several]
 
 
 def parse_selector(text: str) -> Selector:

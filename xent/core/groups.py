@@ -56,3 +56,13 @@ def regrouped(values: npt.NDArray[Any], places: npt.NDArray[np.intp], count: int
     result = np.zeros((count, *values.shape[1:]), dtype=values.dtype)
     (np.maximum if largest else np.add).at(result, places, values)
     return result
+
+
+def sum_of_others(values: npt.NDArray[Any], groups: int) -> npt.NDArray[Any]:
+    """For every group the sum over all other groups; each has as many values, which stand side by side along the first axis.
+
+    >>> sum_of_others(np.array([1, 2, 4]), 3).tolist()
+    [6, 5, 3]
+    """
+    by_group = values.reshape(groups, -1)
+    return np.asarray(by_group.sum(axis=0) - by_group).reshape(values.shape)

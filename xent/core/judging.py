@@ -8,14 +8,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xent.core.distributions import normal_quantile
 from xent.core.errors import DataError, UsageError
 from xent.core.gates import DATA_FACTS, OPERATORS, Gate, number_text
 from xent.core.result import Interval, MetricResult, Result, Verdict
 
+if TYPE_CHECKING:
+    from xent.core.specs import Spec
 
-def judge(result: Result, gates: Sequence[Gate], baseline: Result | None = None, *, allow_different_data: bool = False) -> Result:
+DEFAULT_LEVEL = 0.95
+"""The level of the intervals that gates are decided by, where nobody says another."""
+
+
+Changes = Mapping[tuple[str | None, str, frozenset[tuple[str, str | None]]], Interval]
+"""Intervals of changes, where more is known than two results tell, by label, signature and slice (`slice_key`)."""
+
+
+def slice_key(slice: Mapping[str, str | None] | None) -> frozenset[tuple[str, str | None]]:
+    """A slice as a key."""
+    return frozenset((slice or {}).items())
+
+
+def judge(
+    result: Result,
+    gates: Sequence[Gate],
+    baseline: Result | None = None,
+    *,
+    allow_different_data: bool = False,
+    changes: Changes | None = None,
+) -> Result:
     """The result with a record for every gate and slice in `gates`, in place of those it had, and the verdict.
 
     Parameters
@@ -24,6 +47,7 @@ def judge(result: Result, gates: Sequence[Gate], baseline: Result | None = None,
     gates : the conditions
     baseline : an earlier result that `delta` and `rel` compare with
     allow_different_data : whether the baseline may be of other data, or of metrics with other parameters
+    changes : the intervals of changes of values, where they are known from the rows; those of others are made of both standard errors
 
     Raises
     ------
@@ -36,7 +60,7 @@ def judge(result: Result, gates: Sequence[Gate], baseline: Result | None = None,
         require_baseline(gates)
     elif not allow_different_data:
         _refuse_other_data(result, baseline)
-    judged = tuple(record for gate in gates for record in _records(gate, result, baseline, allow_different_data))
+    judged = tuple(record for gate in gates for record in _records(gate, result, baseline, allow_different_data, changes or {}))
     return result._replace(gates=judged, verdict=verdict_of(judged))
 
 
@@ -45,6 +69,21 @@ def require_baseline(gates: Iterable[Gate]) -> None:
     for gate in gates:
         if gate.compares:
             raise UsageError(f"the gate {gate} compares with an earlier result; name it with --baseline FILE")
+
+
+def level_needed(gates: Iterable[Gate]) -> float | None:
+    """The level of the confidence intervals that gates are decided by; None where values alone decide.
+
+    Raises
+    ------
+    UsageError
+        They ask for several levels.
+    """
+    by_interval = [gate for gate in gates if gate.decide != "point"]
+    levels = {gate.confidence for gate in by_interval if gate.confidence is not None}
+    if len(levels) > 1:
+        raise UsageError(f"gates ask for confidence intervals of several levels: {', '.join(map(str, sorted(levels)))}")
+    return next(iter(levels), DEFAULT_LEVEL if by_interval else None)
 
 
 def verdict_of(gates: Sequence[Mapping[str, Any]]) -> Verdict:
@@ -59,6 +98,25 @@ def verdict_of(gates: Sequence[Mapping[str, Any]]) -> Verdict:
     if outcomes & {"fail", "error"}:
         return "fail"
     return "inconclusive" if "inconclusive" in outcomes else "pass"
+
+
+def with_gated(specs: Sequence[Spec], gates: Iterable[Gate]) -> list[Spec]:
+    """The metrics that were asked for, and behind them those that only gates name.
+
+    Raises
+    ------
+    UsageError
+        A gate names a metric that does not exist, or may mean several.
+    """
+    wanted = list(specs)
+    for gate in gates:
+        known = [(spec.label, spec.row.name) for spec in wanted]
+        if gate.metric not in DATA_FACTS and find_metric(gate.metric, known) is None:
+            from xent.core.specs import Spec
+            from xent.core.table import row_of
+
+            wanted.append(Spec(row_of(gate.metric)))
+    return wanted
 
 
 def find_metric(name: str, known: Sequence[tuple[str | None, str]]) -> int | None:
@@ -96,6 +154,8 @@ class _Measured(NamedTuple):
     value: Any = None
     rows: int | None = None
     ci: Interval | None = None
+    standard_error: Any = None
+    change: Interval | None = None
     fault: str | None = None
 
 
@@ -103,9 +163,10 @@ class _Judgement(NamedTuple):
     outcome: str
     reason: str
     compared: float | None = None
+    ci: Interval | None = None
 
 
-def _records(gate: Gate, result: Result, baseline: Result | None, allow_other: bool) -> list[dict[str, Any]]:
+def _records(gate: Gate, result: Result, baseline: Result | None, allow_other: bool, changes: Changes) -> list[dict[str, Any]]:
     if gate.metric in DATA_FACTS:
         name, found = gate.metric, _facts(gate, result)
         earlier = _facts(gate, baseline) if baseline is not None and gate.compares else []
@@ -115,9 +176,9 @@ def _records(gate: Gate, result: Result, baseline: Result | None, allow_other: b
             return [_record(gate, gate.metric, _Measured(None), _Judgement("error", f"the result has no {gate.metric}"))]
         metric = result.metrics[place]
         name = metric.label or metric.name
-        found = [_of_metric(one) for one in _parts(gate, result, metric)]
+        found = [_of_metric(one, changes) for one in _parts(gate, result, metric)]
         twin = _twin(metric, baseline, allow_other) if baseline is not None and gate.compares else None
-        earlier = [] if twin is None or baseline is None else [_of_metric(one) for one in _parts(gate, baseline, twin)]
+        earlier = [] if twin is None or baseline is None else [_of_metric(one, {}) for one in _parts(gate, baseline, twin)]
     if not found:
         return [_record(gate, name, _Measured(None), _Judgement("error", f"there is no slice {gate.slices}"))]
     records = []
@@ -139,8 +200,9 @@ def _parts(gate: Gate, result: Result, metric: MetricResult) -> list[MetricResul
     ]
 
 
-def _of_metric(metric: MetricResult) -> _Measured:
-    return _Measured(metric.slice, metric.value, metric.count, metric.ci)
+def _of_metric(metric: MetricResult, changes: Changes) -> _Measured:
+    change = changes.get((metric.label, metric.signature, slice_key(metric.slice)))
+    return _Measured(metric.slice, metric.value, metric.count, metric.ci, metric.standard_error, change)
 
 
 def _facts(gate: Gate, result: Result) -> list[_Measured]:
@@ -200,17 +262,18 @@ def _judged(gate: Gate, measured: _Measured, earlier: _Measured | None) -> _Judg
     fault = _fault(gate, measured)
     if fault is not None:
         return _Judgement("error", fault)
-    value = measured.value
+    value, interval = measured.value, measured.ci
     if gate.compares:
         fault = "the baseline does not have it" if earlier is None else _fault(gate, earlier)
         if earlier is None or fault is not None:
             where = "" if earlier is None else "in the baseline "
             return _Judgement("error", f"{where}{fault}")
         value = _change(gate, value, earlier.value)
+        interval = _interval_of_change(gate, value, measured, earlier)
     if _is_nan(value):
         zero = gate.of == "rel" and earlier is not None and earlier.value == 0
         return _Judgement("error", "the baseline is 0, of which no change is a share" if zero else "the change is NaN")
-    return _Judgement(*_decided(gate, value, measured.ci), value)
+    return _Judgement(*_decided(gate, value, interval), value, interval)
 
 
 def _fault(gate: Gate, measured: _Measured) -> str | None:
@@ -238,6 +301,23 @@ def _change(gate: Gate, value: float, earlier: float) -> float:
     return difference / abs(earlier) if earlier and math.isfinite(earlier) else math.nan
 
 
+def _interval_of_change(gate: Gate, change: float, measured: _Measured, earlier: _Measured) -> Interval | None:
+    """The interval of a change between two results that know nothing of each other's rows, as if these were drawn anew.
+
+    On the same rows the two go up and down together, and the change is then surer than this interval says.
+    """
+    if measured.change is not None and gate.of == "delta":
+        return measured.change
+    errors = (measured.standard_error, earlier.standard_error)
+    if measured.ci is None or not all(isinstance(error, int | float) for error in errors):
+        return None
+    error = math.hypot(*errors)
+    if gate.of == "rel":
+        error = math.hypot(errors[0], errors[1] * measured.value / earlier.value) / abs(earlier.value)
+    reach = normal_quantile(0.5 + measured.ci.level / 2.0) * error
+    return Interval(measured.ci.level, change - reach, change + reach, "unpaired")
+
+
 def _decided(gate: Gate, value: float, interval: Interval | None) -> tuple[str, str]:
     meets = OPERATORS[gate.op]
     if gate.decide == "point":
@@ -259,10 +339,9 @@ def _decided(gate: Gate, value: float, interval: Interval | None) -> tuple[str, 
 
 
 def _interval_fault(gate: Gate, interval: Interval | None) -> str | None:
-    if gate.compares:
-        return f"decide={gate.decide} needs a confidence interval of the change, and two results alone do not tell one"
     if interval is None:
-        return f"decide={gate.decide} needs a confidence interval, and the result has none"
+        whose = "both results need one; evaluate each with --ci" if gate.compares else "the result has none; evaluate with --ci"
+        return f"decide={gate.decide} needs a confidence interval, and {whose}"
     if gate.confidence is not None and not math.isclose(gate.confidence, interval.level, rel_tol=1e-12):
         return f"the gate asks for an interval of level {gate.confidence:g}, and the result has one of {interval.level:g}"
     if not all(isinstance(end, int | float) and not math.isnan(end) for end in (interval.low, interval.high)):
@@ -298,7 +377,7 @@ def _record(gate: Gate, metric: str, measured: _Measured, judgement: _Judgement,
         "value": judgement.compared,
         "candidate": _single(measured.value),
         "baseline": None if before is None else _single(before.value),
-        "ci": None if gate.decide == "point" or measured.ci is None else measured.ci._asdict(),
+        "ci": None if gate.decide == "point" or judgement.ci is None else judgement.ci._asdict(),
         "count": measured.rows,
         "decide": gate.decide,
         "confidence": gate.confidence,

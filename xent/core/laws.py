@@ -19,8 +19,8 @@ from xent.core.batch import Batch
 from xent.core.errors import DataError, UsageError
 from xent.core.groups import Groups
 from xent.core.lazy import np
-from xent.core.metric import Metric, state_from_json
-from xent.core.states import WeightedSum
+from xent.core.metric import Metric
+from xent.core.states import WeightedSum, state_from_json
 from xent.core.tally import Tally
 
 if TYPE_CHECKING:

@@ -16,11 +16,12 @@ from xent.core.errors import DataError, UsageError
 from xent.core.lazy import np
 from xent.core.precision import as_float, computing_in, float_name
 from xent.core.reduction import weighted_sum
-from xent.core.states import State, WeightedSum
+from xent.core.states import State, WeightedSum, state_from_json
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
     from xent.core.table import Row
+    from xent.core.uncertainty import Spread
 
 
 class Lift(Protocol):
@@ -105,6 +106,8 @@ class Metric:
     row: ClassVar[Row]
     lift: Lift
     from_logits: bool = False
+    is_extensive: bool = False
+    """Whether the value grows with the number of rows, as a count or a sum does."""
 
     def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
         self.name = name or self.row.name
@@ -122,6 +125,17 @@ class Metric:
     def exact_lift(self) -> Lift | None:
         """The lift under the convention "exact"; None where there is no such thing."""
         return None
+
+    def spread(self, clustered: bool) -> Spread | None:
+        """How it is known how far the value may lie from that of more rows; None where it is not.
+
+        Parameters
+        ----------
+        clustered : whether rows come in clusters, within which they are correlated
+        """
+        from xent.core.uncertainty import OfFolds
+
+        return OfFolds(self.lift)
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
         """Arrays of any rank as a batch, aligned as Keras aligns them."""
@@ -227,25 +241,18 @@ class Metric:
 
 
 class MeanMetric(Metric):
-    """A metric that is the weighted mean of per-sample values."""
+    """A metric that is the weighted mean of per-sample values, or an increasing function of it."""
+
+    def spread(self, clustered: bool) -> Spread | None:
+        if clustered or not isinstance(self.lift, MeanOf):
+            return super().spread(clustered)
+        from xent.core.uncertainty import OfMean
+
+        return OfMean(self.lift)
 
     def finish(self, state: WeightedSum) -> Array:
         """The mean of every group."""
         return state.mean()
-
-
-def state_from_json(plain: Mapping[str, Any]) -> State:
-    """The state that `get_state` wrote, of whatever kind.
-
-    Raises
-    ------
-    DataError
-        There is no such kind of state.
-    """
-    kinds = {kind.__name__: kind for kind in State.__subclasses__()}
-    if plain["kind"] not in kinds:
-        raise DataError(f"unknown kind of state {plain['kind']!r}")
-    return kinds[plain["kind"]].from_json(plain)
 
 
 def _listed(value: Any) -> Any:

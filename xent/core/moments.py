@@ -91,19 +91,19 @@ class Moments(State):
             raise DataError(f"cannot merge moments of {self.outputs} and of {other.outputs} outputs")
         return State.merge(self, other)
 
-    def take(self, group: int) -> Self:
-        at = slice(group * self.outputs, (group + 1) * self.outputs)
+    def take(self, group: int, count: int = 1) -> Self:
         sums = (getattr(self, field.name) for field in fields(self)[1:])
-        return type(self)(
-            self.count[group : group + 1],
-            *(ExactSum(total.units[at], total.nan[at], total.inf[at], total.minus_inf[at]) for total in sums),
-        )
+        return type(self)(self.count[group : group + count], *(total.take(group * self.outputs, count * self.outputs) for total in sums))
 
     def regrouped(self, places: Array, count: int) -> Self:
         outputs = self.outputs
         cells = (places[:, None] * outputs + np.arange(outputs)).reshape(-1)
         sums = (getattr(self, field.name).regrouped(cells, count * outputs) for field in fields(self)[1:])
         return type(self)(regrouped(self.count, places, count), *sums)
+
+    def left_out(self, groups: int) -> Iterator[Self]:
+        # The merge is that of every state; it only looks at the outputs first.
+        yield self.less_each(groups)
 
     def spreads(self) -> Iterator[Spread | None]:
         """The centred moments of every output of every group; None where there is no weight, or a value that is not finite."""

@@ -127,13 +127,13 @@ class GatheredQueries(State):
         order = np.lexsort(columns[::-1])
         return Documents(*(column[order] for column in columns))
 
-    def take(self, group: int) -> Self:
-        if self.groups == 1:
+    def take(self, group: int, count: int = 1) -> Self:
+        if self.groups == count:
             return self
         documents = self.whole()
-        mine = documents.codes == group
-        kept = documents._replace(codes=np.zeros_like(documents.codes))
-        return type(self)(1, (Documents(*(column[mine] for column in kept)),) if mine.any() else ())
+        mine = (documents.codes >= group) & (documents.codes < group + count)
+        kept = documents._replace(codes=documents.codes - group)
+        return type(self)(count, (Documents(*(column[mine] for column in kept)),) if mine.any() else ())
 
     def regrouped(self, places: Array, count: int) -> Self:
         if self.groups == len(places) <= count and (places == np.arange(len(places))).all():

@@ -21,6 +21,7 @@ from xent.core.states import State, WeightedSum
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
+    from xent.core.uncertainty import Spread
 
 MEAN = "mean_with_sample_weight"
 
@@ -46,12 +47,23 @@ class LossMetric(MeanMetric):
         if reduction not in REDUCTIONS:
             raise UsageError(f"reduction must be one of {', '.join(map(repr, REDUCTIONS))}, not {reduction!r}")
         self.reduction = reduction or "none"
+        self.is_extensive = self.reduction == "sum"
 
     def lifted(self, kernel: Callable[..., Array], mask: Callable[..., Array] | None = None, **options: Any) -> LiftBy:
         """The lift of a kernel that the reduction needs."""
         if self.reduction == "none":
             return RowsOf.make(kernel, **options)
         return MeanOf(kernel, tuple(sorted(options.items())), mask)
+
+    def spread(self, clustered: bool) -> Spread | None:
+        if self.reduction == "none":
+            return None
+        if clustered or self.reduction == MEAN:
+            return super().spread(clustered)
+        from xent.core.uncertainty import OfMean
+
+        assert isinstance(self.lift, MeanOf)
+        return OfMean(self.lift, "sum" if self.reduction == "sum" else "mean")
 
     def finish(self, state: Any) -> Array:
         """The reduced value of every group."""
@@ -90,9 +102,9 @@ class RowValues(State):
         values, places, codes = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in ("values", "places", "codes"))
         return type(self)(values, places, codes, self.groups)
 
-    def take(self, group: int) -> Self:
-        mine = self.codes == group
-        return type(self)(self.values[mine], self.places[mine], np.zeros(np.count_nonzero(mine), dtype=np.intp), np.zeros(1))
+    def take(self, group: int, count: int = 1) -> Self:
+        mine = (self.codes >= group) & (self.codes < group + count)
+        return type(self)(self.values[mine], self.places[mine], self.codes[mine] - group, self.groups[group : group + count])
 
     def regrouped(self, places: Array, count: int) -> Self:
         return type(self)(self.values, self.places, places[self.codes], np.zeros(count))

@@ -27,24 +27,30 @@ def weighted_sum(batch: Batch, values: Array, mask: Array | None = None) -> Weig
 
     Values where `mask`, shape of `values`, is False have weight 0, and rows where it is nowhere True are not counted.
     """
-    groups = batch.groups
-    if mask is not None:
-        weight = as_float(1.0) if batch.sample_weight is None else as_float(batch.sample_weight)
-        numerators, denominators = rows_of(values, spread(weight, values.shape) * mask)
-        kept = np.logical_or.reduce(as_matrix(mask), axis=1)
-        count = np.array([np.count_nonzero(kept)]) if groups is None else groups.count_where(kept)
-        return WeightedSum(ExactSum.of(numerators, groups), ExactSum.of(denominators, groups), count)
-    if batch.sample_weight is None:
-        total = ExactSum.of(mean_of_rows(values), groups)
-        count = batch.derive(row_counts)
+    numerators, denominators = terms_of(batch, values, mask)
+    total = ExactSum.of(numerators, batch.groups)
+    count = batch.derive(row_counts)
+    if denominators is None:
         return WeightedSum(total, ExactSum.of_integers(count), count)
-    if batch.sample_weight.shape == values.shape == (len(batch),):
-        # The common case: every metric of the block shares the exact sum of the weights.
+    if mask is not None:
+        kept = np.logical_or.reduce(as_matrix(mask), axis=1)
+        count = np.array([np.count_nonzero(kept)]) if batch.groups is None else batch.groups.count_where(kept)
+    # In the common case every metric of the block shares the exact sum of the weights.
+    shared = denominators is batch.sample_weight
+    return WeightedSum(total, batch.derive(total_weight) if shared else ExactSum.of(denominators, batch.groups), count)
+
+
+def terms_of(batch: Batch, values: Array, mask: Array | None = None) -> tuple[Array, Array | None]:
+    """What every row adds to the numerator and to the denominator of a mean, shapes (n,); None stands for 1 a row."""
+    weight = batch.sample_weight
+    if mask is not None:
+        return rows_of(values, spread(as_float(1.0 if weight is None else weight), values.shape) * mask)
+    if weight is None:
+        return mean_of_rows(values), None
+    if weight.shape == values.shape == (len(batch),):
         with np.errstate(invalid="ignore"):
-            total = ExactSum.of(values * batch.sample_weight, groups)
-        return WeightedSum(total, batch.derive(total_weight), batch.derive(row_counts))
-    numerators, denominators = rows_of(values, batch.sample_weight)
-    return WeightedSum(ExactSum.of(numerators, groups), ExactSum.of(denominators, groups), batch.derive(row_counts))
+            return values * weight, weight
+    return rows_of(values, weight)
 
 
 def row_counts(batch: Batch) -> Array:

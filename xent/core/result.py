@@ -24,11 +24,11 @@ class HealthReport(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """A confidence interval and how it was made."""
+    """A confidence interval and how it was made; its ends are lists where the value is an array."""
 
     level: float
-    low: float
-    high: float
+    low: Any
+    high: Any
     method: str
 
 
@@ -44,7 +44,7 @@ class MetricResult:
     signature: str
     label: str | None = None
     ci: Interval | None = None
-    standard_error: float | None = None
+    standard_error: Any = None
     health: HealthReport | None = None
     slice: Mapping[str, str | None] | None = None
 

@@ -211,10 +211,10 @@ class ScoreTables(State):
         gathered = tuple(Gathered(moved(rows.cells).astype(kind), rows.scores, rows.weights) for rows in self.gathered)
         return ScoreTables(self.size, count, tables, gathered, regrouped(self.missing, places, count))
 
-    def take(self, group: int) -> ScoreTables:
-        first = group * self.size
-        tables = {cell - first: table for cell, table in self.compact().tables.items() if first <= cell < first + self.size}
-        return ScoreTables(self.size, 1, tables, (), self.missing[group : group + 1])
+    def take(self, group: int, count: int = 1) -> ScoreTables:
+        first, last = group * self.size, (group + count) * self.size
+        tables = {cell - first: table for cell, table in self.compact().tables.items() if first <= cell < last}
+        return ScoreTables(self.size, count, tables, (), self.missing[group : group + count])
 
     def table(self, group: int, cell: int) -> Table:
         """The table of a cell of a group; only of a state whose rows are all in tables."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from xent.core import digest
+from xent.core.folds import dealt
 from xent.core.groups import Groups, regrouped
 from xent.core.lazy import np
 from xent.core.tally import Tally, amounts_of
@@ -46,12 +47,14 @@ class SlicedTally(Tally):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.slices = [Tally(self.metrics, 0, self.nan, self.classes, self.from_logits) for _ in range(self.ways)]
+        self.slices = [self.empty(0) for _ in range(self.ways)]
 
     def _lift(self, block: Batch) -> None:
         if not len(block):
             return
         block.derive(check_weights)
+        if self.confidence is not None:
+            block.folds = dealt(block, self.confidence.seed, self.classes)
         assert block.groups is not None
         for part, ways in self._parts(block, block.groups):
             assert part.groups is not None

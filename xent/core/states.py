@@ -7,18 +7,22 @@ element; so reading in chunks, in threads, in shards and resuming a run are one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from xent.core.cells import Cells
 from xent.core.errors import DataError
 from xent.core.exact import ExactSum
-from xent.core.groups import regrouped
+from xent.core.groups import regrouped, sum_of_others
 from xent.core.lazy import np
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
+
+
+_MOST_CELLS = 1 << 20
+"""So many cells, over all groups, are held at once where every group is left out in turn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,13 +46,37 @@ class State:
             merged[field.name] = np.maximum(mine, theirs) if field.name in self.largest else mine + theirs
         return type(self)(**merged)
 
-    def take(self, group: int) -> Self:
-        """The state of one group alone, as a state of one group."""
+    def take(self, group: int, count: int = 1) -> Self:
+        """The state of one group alone, or of `count` groups from that one on."""
         picked = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            picked[field.name] = value[group : group + 1] if isinstance(value, np.ndarray) else value.take(group)
+            picked[field.name] = value[group : group + count] if isinstance(value, np.ndarray) else value.take(group, count)
         return type(self)(**picked)
+
+    def left_out(self, groups: int) -> Iterator[Self]:
+        """For each of its groups in turn, what all others hold together: states of one such group each, or of several.
+
+        What merges in a way of its own, or would take too much memory, is put together anew for each group.
+        """
+        cells = [value for value in (getattr(self, field.name) for field in fields(self)) if isinstance(value, Cells)]
+        if type(self).merge is not State.merge or any(groups * len(one.compact()) > _MOST_CELLS for one in cells):
+            for group in range(groups):
+                places = np.zeros(groups, dtype=np.intp)
+                places[group] = 1
+                yield self.regrouped(places, 2).take(0)
+        else:
+            yield self.less_each(groups)
+
+    def less_each(self, groups: int) -> Self:
+        """The same as one state, by taking each group away from the total."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                values[name] = _largest_of_others(value) if name in self.largest else sum_of_others(value, groups)
+            else:
+                values[name] = value.left_out(groups)
+        return type(self)(**values)
 
     def regrouped(self, places: Array, count: int) -> Self:
         """The same rows in other groups: what was in group g is in group `places[g]` of `count`, beside what else is put there."""
@@ -77,6 +105,20 @@ class State:
     def from_json(cls, plain: Mapping[str, Any]) -> Self:
         """The state that `to_json` wrote."""
         return cls(**{field.name: _field_from_json(plain[field.name]) for field in fields(cls)})
+
+
+def state_from_json(plain: Mapping[str, Any]) -> State:
+    """The state that `to_json` wrote, of whatever kind.
+
+    Raises
+    ------
+    DataError
+        There is no such kind of state.
+    """
+    kinds = {kind.__name__: kind for kind in State.__subclasses__()}
+    if plain["kind"] not in kinds:
+        raise DataError(f"unknown kind of state {plain['kind']!r}")
+    return kinds[plain["kind"]].from_json(plain)
 
 
 def _field_from_json(plain: Mapping[str, Any]) -> ExactSum | Cells | Array:
@@ -139,3 +181,9 @@ class Crosstab(State):
 
     cells: Cells
     classes: Array
+
+
+def _largest_of_others(values: Array) -> Array:
+    """For every group the largest value of the other groups, and 0 where there is no other."""
+    ordered = np.sort(np.concatenate([np.zeros((2, *values.shape[1:]), dtype=values.dtype), values]), axis=0)
+    return np.asarray(np.where(values == ordered[-1], ordered[-2], ordered[-1]))

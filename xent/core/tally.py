@@ -11,10 +11,11 @@ from xent.core import digest
 from xent.core.derived import extremes, lie_in_unit_interval, weight_extremes
 from xent.core.errors import DomainError, UsageError
 from xent.core.exact import ExactSum
+from xent.core.folds import dealt
 from xent.core.groups import regrouped
 from xent.core.lazy import np
 from xent.core.reduction import row_counts, total_weight
-from xent.core.result import HealthReport, MetricResult
+from xent.core.result import HealthReport, Interval, MetricResult
 from xent.core.states import Health, State, WeightedSum
 from xent.core.views import SOFTENED, VIEWS, check_weights, with_classes_last
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from xent.core.arrays import Array
     from xent.core.batch import Batch
     from xent.core.metric import Lift, Metric
+    from xent.core.uncertainty import Spread
 
 NanPolicy = Literal["error", "skip", "propagate"]
 
@@ -44,6 +46,14 @@ class Content(NamedTuple):
     def and_more(self, other: Content) -> Content:
         """The content of the rows of both."""
         return Content(self.rows + other.rows, digest.add(self.digest, other.digest))
+
+
+class Confidence(NamedTuple):
+    """What intervals are wanted: their level, the seed of the folds that rows are dealt into, and whether rows come in clusters."""
+
+    level: float
+    seed: int = 0
+    clustered: bool = False
 
 
 class Need(NamedTuple):
@@ -78,6 +88,7 @@ class Tally:
     classes : the names that index labels stand for, if they have names
     from_logits : whether the predictions are logits; metrics without a parameter of that name then see the probabilities they stand for
     identify : whether to keep in `contents` what tells each source from others, by the number of the source
+    confidence : what confidence intervals are wanted; None wants none
 
     >>> from xent.core.batch import Batch
     >>> from xent.core.table import row_of
@@ -100,8 +111,9 @@ class Tally:
     digest: tuple[int, int] = (0, 0)
     identify: bool = False
     contents: dict[int, Content] = field(default_factory=dict)
-    states: dict[Need, State] = field(default_factory=dict)
-    needs: list[Need] = field(init=False)
+    confidence: Confidence | None = None
+    states: dict[Any, State] = field(default_factory=dict)
+    needs: Sequence[Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.counts = np.zeros(self.groups, dtype=np.int64)
@@ -134,6 +146,8 @@ class Tally:
         if not len(block):
             return
         block.derive(check_weights)
+        if self.confidence is not None:
+            block.folds = dealt(block, self.confidence.seed, self.classes)
         marked = _marked(block) if self.nan == "propagate" and _has_missing(block) else block
         try:
             self.add({need: need.lift(need.view(marked)) for need in self.needs}, *amounts_of(block))
@@ -142,7 +156,7 @@ class Tally:
                 marked.forget()
         self.digest = digest.add(self.digest, digest.digest_of(block, self.classes))
 
-    def add(self, states: Mapping[Need, State], counts: Array, weights: ExactSum) -> None:
+    def add(self, states: Mapping[Any, State], counts: Array, weights: ExactSum) -> None:
         """Adds what was lifted from some rows, with their number and weight in every slice."""
         for need, state in states.items():
             seen = self.states.get(need)
@@ -154,14 +168,18 @@ class Tally:
         for source, content in contents.items():
             self.contents[source] = self.contents.get(source, Content()).and_more(content)
 
-    def _states_needed(self) -> list[Need]:
+    def _states_needed(self) -> Sequence[Any]:
         """The states to keep, each once."""
         needs: dict[Need, None] = {}
         for metric in self.metrics:
-            for lift in (metric.lift, metric.health_lift(), metric.exact_lift()):
+            spread = self._spread(metric)
+            for lift in (metric.lift, metric.health_lift(), metric.exact_lift(), None if spread is None else spread.lift):
                 if lift is not None:
                     needs[self._need(metric, lift)] = None
         return list(needs)
+
+    def _spread(self, metric: Metric) -> Spread | None:
+        return None if self.confidence is None else metric.spread(self.confidence.clustered)
 
     def _need(self, metric: Metric, lift: Lift) -> Need:
         knows_logits = "from_logits" in metric.row.parameters
@@ -186,7 +204,8 @@ class Tally:
             self.nan,
             self.classes,
             self.from_logits,
-        ) != (other.groups, other.nan, other.classes, other.from_logits):
+            self.confidence,
+        ) != (other.groups, other.nan, other.classes, other.from_logits, other.confidence):
             raise UsageError("cannot merge tallies of other metrics or options")
         self.rows += other.rows
         self.rows_dropped += other.rows_dropped
@@ -198,12 +217,16 @@ class Tally:
 
     def regrouped(self, places: Array, count: int) -> Tally:
         """The same rows in other slices: slice g is a part of slice `places[g]` of `count`. One place for all makes the total."""
-        moved = Tally(self.metrics, count, self.nan, self.classes, self.from_logits)
+        moved = self.empty(count)
         states = {need: state.regrouped(places, count) for need, state in self.states.items()}
         moved.add(states, regrouped(self.counts, places, count), self.weights.regrouped(places, count))
         moved.rows, moved.rows_dropped, moved.missing = self.rows, self.rows_dropped, self.missing
         moved.digest, moved.contents = self.digest, dict(self.contents)
         return moved
+
+    def empty(self, groups: int) -> Tally:
+        """A tally of the same metrics and options for other slices, which has seen nothing."""
+        return Tally(self.metrics, groups, self.nan, self.classes, self.from_logits, confidence=self.confidence)
 
     def renumbered(self, numbers: Sequence[int]) -> Tally:
         """A tally of the same rows, whose source i is source `numbers[i]`."""
@@ -221,6 +244,7 @@ class Tally:
     def _result(self, metric: Metric, group: int) -> MetricResult:
         state = self._state(metric, metric.lift)
         value = math.nan if state is None else _plain(metric.finish(state.take(group))[0])
+        error, interval = self._interval(metric, value, group)
         return MetricResult(
             name=metric.row.name,
             label=metric.name if metric.name != metric.row.name else None,
@@ -229,8 +253,24 @@ class Tally:
             count=int(state.count[group]) if isinstance(state, WeightedSum) else int(self.counts[group]),
             direction=metric.row.direction,
             signature=signature(metric),
+            ci=interval,
+            standard_error=error,
             health=self._health(metric, group),
         )
+
+    def _interval(self, metric: Metric, value: Any, group: int) -> tuple[Any, Interval | None]:
+        """The standard error and the interval of a value, where they are wanted and known."""
+        spread, state = self._spread(metric), self._state(metric, metric.lift)
+        if self.confidence is None or spread is None or state is None or (isinstance(value, float) and not math.isfinite(value)):
+            return None, None
+        from xent.core.uncertainty import within
+
+        extra = self._state(metric, spread.lift)
+        found = spread.estimate(metric, state.take(group), None if extra is None else extra.take(group), self.confidence.level)
+        if np.ndim(found.standard_error) == 0 and math.isnan(found.standard_error):
+            return None, None
+        error, low, high = (_plain(np.asarray(number)) for number in within(found, metric.row.range)[:3])
+        return error, Interval(self.confidence.level, low, high, found.method)
 
     def _health(self, metric: Metric, group: int) -> HealthReport | None:
         health = self._state(metric, metric.health_lift())
@@ -283,16 +323,16 @@ def _has_missing(block: Batch) -> bool:
         return True
     if math.isnan(block.derive(weight_extremes)[0]):
         return True
-    return block.y_true.dtype.kind == "f" and bool(np.isnan(block.y_true).any())
+    if block.y_true.dtype.kind == "f" and np.isnan(block.y_true).any():
+        return True
+    return block.partner is not None and _has_missing(block.partner)
 
 
 def _marked(block: Batch) -> Batch:
     """The block with the weight NaN in rows that lack a value: a count or a threshold would take a missing score for a low one."""
     weight = np.ones(len(block)) if block.sample_weight is None else block.sample_weight.astype(np.float64)
     weight[_missing_rows(block)] = np.nan
-    marked = block.replaced(block.y_true, block.y_pred)
-    marked.sample_weight = weight
-    return marked
+    return block.weighted(weight)
 
 
 def _missing_rows(block: Batch) -> Array:
@@ -300,7 +340,7 @@ def _missing_rows(block: Batch) -> Array:
     for values in (block.y_true, block.y_pred, block.sample_weight):
         if values is not None and values.dtype.kind == "f":
             gone |= np.isnan(values).reshape(len(block), -1).any(axis=1)
-    return gone
+    return gone if block.partner is None else gone | _missing_rows(block.partner)
 
 
 def _first_missing(block: Batch, row: int) -> Place:
@@ -310,4 +350,5 @@ def _first_missing(block: Batch, row: int) -> Place:
             found = np.isnan(values[row]).reshape(-1)
             if found.any():
                 return Place(*block.place(row), role, int(np.argmax(found)))
-    raise AssertionError("the row has a missing value")
+    assert block.partner is not None, "the row has a missing value"
+    return _first_missing(block.partner, row)

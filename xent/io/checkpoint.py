@@ -10,7 +10,6 @@ import datetime as dt
 import glob
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,9 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import xent
 from xent.core.errors import DataError, UsageError
 from xent.core.result import SCHEMA_VERSION
-from xent.core.tally import NanPolicy, signature
+from xent.core.tally import Confidence, NanPolicy, signature
 from xent.io.exporters.plain import plain
-from xent.io.state_file import read_sealed, sealed, sound, unfinished_as_dict, unfinished_from_dict
+from xent.io.state_file import read_bytes, sealed, sound, unfinished_as_dict, unfinished_from_dict, unsealed
+from xent.io.tables import reading
 from xent.io.writing import write_files
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from xent.io.batch_parts import BatchPart
     from xent.io.dataset import Dataset
     from xent.io.measured import Measured
+    from xent.io.places import Place
 
 EVERY = 5.0
 """Seconds between two times that progress is saved."""
@@ -35,7 +36,7 @@ EVERY = 5.0
 _ENDS = 1 << 16
 """Bytes at either end of a file that tell it from another, beside its size and the time it was changed."""
 
-_HOW = ("sources", "labels", "chunk_rows", "threads")
+_HOW = ("sources", "labels", "retries", "chunk_rows", "threads")
 """What a run may ask for otherwise when it goes on; files are compared by themselves."""
 
 
@@ -64,7 +65,15 @@ class Checkpoint:
         return () if self.rows_before is None else (f"went on from {self.path}, where {self.rows_before:,} rows were done",)
 
     def begin(
-        self, dataset: Dataset, metrics: Sequence[Metric], parts: Sequence[BatchPart], *, nan: NanPolicy, from_logits: bool, identify: bool
+        self,
+        dataset: Dataset,
+        metrics: Sequence[Metric],
+        parts: Sequence[BatchPart],
+        *,
+        nan: NanPolicy,
+        from_logits: bool,
+        identify: bool,
+        confidence: Confidence | None,
     ) -> Measured | None:
         """What was measured before, if anything; the parts are then where the earlier run left them.
 
@@ -78,15 +87,15 @@ class Checkpoint:
         if dataset.is_piped:
             raise UsageError("--checkpoint: standard input and pipes cannot be read again; evaluate files")
         question = {"--metric": [_metric_text(metric) for metric in metrics], **_asked(dataset)}
-        question |= {"--nan": nan, "--from-logits": from_logits, "--state": identify}
-        inputs = [_Input.of(path) for path in dataset.files]
+        question |= {"--ci": confidence and list(confidence), "--nan": nan, "--from-logits": from_logits, "--state": identify}
+        inputs = [_Input.of(place) for place in dataset.places]
         shares = [[share.shards, share.split] for share in dataset.shares]
         described = {"question": question, "inputs": [one._asdict() for one in inputs], "shares": shares, "parts": len(parts)}
         # As it will be read again.
         self._head = json.loads(json.dumps(plain(described)))
         if not self.path.exists():
             return None
-        body = read_sealed(str(self.path), "checkpoint")
+        body = unsealed(read_bytes(str(self.path)), str(self.path), "checkpoint")
         with sound(str(self.path), "checkpoint"):
             before = {key: body[key] for key in self._head}
             found = [_Input(**one) for one in before["inputs"]]
@@ -140,16 +149,17 @@ class _Input(NamedTuple):
     ends: str
 
     @classmethod
-    def of(cls, path: str) -> _Input:
-        try:
-            with Path(path).open("rb") as file:
-                found = os.fstat(file.fileno())
-                ends = file.read(_ENDS)
-                file.seek(max(0, found.st_size - _ENDS))
-                ends += file.read(_ENDS)
-        except OSError as error:
-            raise DataError(f"{path}: {error.strerror or error}") from error
-        return cls(path, found.st_size, found.st_mtime_ns, hashlib.blake2b(ends, digest_size=16).hexdigest())
+    def of(cls, place: Place) -> _Input:
+        size = place.size() or 0
+        stretches = [(0, min(size, _ENDS)), (max(0, size - _ENDS), size)]
+        ends = hashlib.blake2b(digest_size=16)
+        with reading(place.name), place.open_file(stretches) as file:
+            for start, stop in stretches:
+                file.seek(start)
+                ends.update(file.read(stop - start) or b"")
+        # What is far away does not tell the time in one way.
+        modified = 0 if place.is_remote else Path(place.path).stat().st_mtime_ns
+        return cls(place.name, size, modified, ends.hexdigest())
 
     def difference(self, now: _Input) -> str | None:
         """What is not as it was, if anything."""

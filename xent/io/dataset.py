@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageErro
 from xent.io.batch_parts import BatchPart, PairedPart, RowsPart, Source, require_known, rows_before
 from xent.io.class_labels import LabelDecoder, decoded
 from xent.io.columns import numbers_of, rows_where
-from xent.io.places import Place
+from xent.io.places import Place, open_source
 from xent.io.readers import open_place
 from xent.io.roles import Roles, class_names, resolve, resolve_label
 from xent.io.shards import WHOLE, Shard, Share, shares
@@ -47,25 +48,28 @@ class Dataset:
     classes : class names in the order of the predictions, where they are known
     notes : what was chosen, as sentences
     rows : the number of rows where it is known before reading
-    files : the paths of all that is read, labels last
+    places : where all that is read comes from, labels last
     is_piped : whether something can be read only once
     """
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self._where = None if request.where is None else _parsed(request.where)
-        places = [Place(path, request.input_format) for path in expand(request.sources)]
-        self._piped = any(place.is_pipe for place in places)
+        places = [open_source(path, request.input_format, retries=request.retries) for path in expand(request.sources, request.retries)]
+        self.is_piped = any(place.is_pipe for place in places)
         if request.on is not None and request.labels is None:
             raise UsageError("--on COLUMN joins a second file of labels: pass --labels FILE with it")
         self._sources, self._tables = self._opened(places)
-        self.files = tuple(places[source.place].path for source in self._sources) + (() if request.labels is None else (request.labels,))
+        self.places = [places[source.place] for source in self._sources]
         first = self._tables[0]
         self.sources = tuple(source.table.name for source in self._sources)
         self.fields: Sequence[Field] = first.fields
-        labels = None if request.labels is None else Place(request.labels)
-        self._labels = None if labels is None else open_place(labels)
-        self.is_piped = self._piped or (labels is not None and labels.is_pipe)
+        self._labels = None
+        if request.labels is not None:
+            place = open_source(request.labels, retries=request.retries)
+            self._labels = open_place(place)
+            self.places.append(place)
+            self.is_piped |= place.is_pipe
         self.roles = self._resolve_roles(first)
         self.slicer = self._slicer(first)
         self.classes = self._class_names()
@@ -81,13 +85,13 @@ class Dataset:
         counted = self._where is None and request.shard is None
         self.rows = rows_before(self._tables)[-1] if counted else None
         self._check_lengths()
-        self._looked_at: tuple[list[Batch], Iterator[Batch]] | None = None
+        self._looked_at: list[tuple[list[Batch], Iterator[Batch]]] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._looked_at = None
+        self._looked_at = []
 
     def _opened(self, places: Sequence[Place]) -> tuple[list[Source], list[Table]]:
         """The sources that are read, and all tables that are opened, of which the first says what the columns are."""
@@ -128,13 +132,13 @@ class Dataset:
         """The columns whose values name groups and slices. Labels are read as labels, and what `where` compares as what it looks like."""
         texts = set() if self.slicer is None else self.slicer.texts - set(self.roles.label)
         texts -= self._where.columns if self._where else set()
-        return texts | ({self.roles.group} if self.roles.group else set())
+        return texts | {column for column in (self.roles.group, self.roles.cluster, self.request.key) if column}
 
     def _resolve_roles(self, first: Table) -> Roles:
         request = self.request
-        hidden = {request.on}
+        hidden = {request.on, request.key}
         fields = [field for field in first.fields if field.name not in hidden]
-        flags = {"label": request.label, "pred": request.pred, "weight": request.weight, "group": request.group}
+        flags = {name: getattr(request, name) for name in ("label", "pred", "weight", "group", "cluster")}
         roles = resolve(first.name, fields, **flags, label_elsewhere=self._labels is not None)
         if self._labels is not None:
             label = resolve_label(self._labels.name, self._labels.fields, request.label, request.on)
@@ -179,7 +183,7 @@ class Dataset:
         """The columns to read of a table."""
         if table is self._labels:
             return [*self.roles.label, *([self.request.on] if self.request.on else [])]
-        beside = [column for column in (self.roles.weight, self.roles.group) if column]
+        beside = [column for column in (self.roles.weight, self.roles.group, self.roles.cluster, self.request.key) if column]
         key = [self.request.on] if self.request.on else []
         label = () if self._labels else self.roles.label
         where = sorted(self._where.columns) if self._where else []
@@ -197,14 +201,12 @@ class Dataset:
 
     def parts(self) -> Sequence[Callable[[], Iterator[Batch]]]:
         """Stretches of the rows that can be read beside each other; together, in order, they are all rows."""
-        if self._piped and self._looked_at is not None:
-            seen, rest = self._looked_at
-            self._looked_at = None
-            return [lambda: itertools.chain(seen, rest)]
-        return self.stretches()
+        # What was looked at is not read again: a pipe could not be, and what comes from far costs.
+        begun, self._looked_at = self._looked_at, []
+        return [*(partial(itertools.chain, seen, rest) for seen, rest in begun), *self.stretches()[len(begun) :]]
 
     def stretches(self) -> Sequence[BatchPart]:
-        """The same, as parts that know how far they have been read; for sources that can be read again."""
+        """All parts from their beginnings, which know how far they have been read; for sources that can be read again."""
         read = [
             (source, source.table.parts(self._columns(source.table), self.request.chunk_rows, source.share)) for source in self._sources
         ]
@@ -247,16 +249,23 @@ class Dataset:
             )
         if len(preds) == 1 and self._holds_integers(self.roles.pred[0]):
             preds = [_whole(preds[0])]
-        weight, group = self.roles.weight, self.roles.group
-        return Batch(
+        weight = self.roles.weight
+        keys, clusters, ids = (
+            None if column is None else _keys(name, chunk, column, columns[column], row_numbers)
+            for column in (self.roles.group, self.roles.cluster, self.request.key)
+        )
+        batch = Batch(
             y_true,
             preds[0] if len(preds) == 1 else Stack(tuple(preds)),
             None if weight is None else _numbers(name, chunk, weight, columns[weight]),
             None if self.slicer is None else _groups(name, self.slicer, columns, len(y_true)),
             origin=(source.number, chunk.first),
             row_numbers=row_numbers,
-            keys=None if group is None else _keys(name, chunk, group, columns[group], row_numbers),
+            keys=keys,
+            clusters=clusters,
         )
+        batch.ids = ids
+        return batch
 
     def _holds_integers(self, column: str) -> bool:
         """Whether a column of the first source looks as if it held integers only. In CSV they are parsed as floats all the same."""
@@ -275,7 +284,7 @@ class Dataset:
             return "multiclass"
         if self.request.shard is not None:
             # The same for every shard.
-            if self._piped:
+            if self.is_piped:
                 raise UsageError("--shard of a pipe needs -m: what fits can only be seen in the first rows, which are gone then")
             return Dataset(dataclasses.replace(self.request, shard=None)).task()
         first = self._first_batches()
@@ -288,13 +297,18 @@ class Dataset:
         return "binary" if zeros_and_ones or self._decoder.wants_text else "regression"
 
     def _first_batches(self) -> list[Batch]:
-        """Batches with at least the first rows that are looked at; what a pipe has given for it is given again by `parts`."""
-        iterator = self.batches()
-        seen: list[Batch] = []
-        while sum(map(len, seen)) < _LOOK_ROWS and (batch := next(iterator, None)) is not None:
-            seen.append(batch)
-        self._looked_at = (seen, iterator)
-        return seen
+        """Batches with at least the first rows that are looked at; they are given again by `parts`."""
+        first: list[Batch] = []
+        for part in self.parts():
+            seen: list[Batch] = []
+            rest = part()
+            self._looked_at.append((seen, rest))
+            while sum(map(len, first)) < _LOOK_ROWS and (batch := next(rest, None)) is not None:
+                seen.append(batch)
+                first.append(batch)
+            if sum(map(len, first)) >= _LOOK_ROWS:
+                break
+        return first
 
     def located(self, error: DomainError) -> DataError:
         """The error with the file, column and row it speaks of."""

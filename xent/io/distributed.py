@@ -16,7 +16,7 @@ import numpy as np
 
 import xent
 from xent.core.errors import DataError, NothingEvaluated, NotProbabilityError, UsageError, XentError
-from xent.core.tally import NanPolicy
+from xent.core.tally import Confidence, NanPolicy
 from xent.io.dataset import open_dataset
 from xent.io.evaluation import check_rows, kind_of_tally, measured_of, tally_of
 from xent.io.merging import merge_states
@@ -24,6 +24,7 @@ from xent.io.places import TEXT_FORMATS, Place
 from xent.io.request import Request
 from xent.io.shards import Shard
 from xent.io.state_file import metric_as_dict, metric_from_dict, unfinished_as_dict, unfinished_from_dict
+from xent.io.urls import is_url
 
 if TYPE_CHECKING:
     from xent.core.metric import Metric
@@ -48,6 +49,7 @@ class Task(NamedTuple):
     nan: NanPolicy
     from_logits: bool
     identify: bool
+    confidence: Mapping[str, Any] | None
     versions: Mapping[str, str]
 
 
@@ -67,7 +69,8 @@ def measure_task(task: Task) -> dict[str, Any]:
     try:
         metrics = [metric_from_dict(one) for one in task.metrics]
         with open_dataset(Request(**task.request)) as dataset:
-            kind = kind_of_tally(dataset, identify=task.identify)
+            confidence = None if task.confidence is None else Confidence(**task.confidence)
+            kind = kind_of_tally(dataset, identify=task.identify, confidence=confidence)
             tally = tally_of(dataset, metrics, kind, nan=task.nan, from_logits=task.from_logits, progress=None)
             return unfinished_as_dict(measured_of(dataset, tally))
     except XentError as error:
@@ -84,6 +87,7 @@ def measure_on(
     nan: NanPolicy,
     from_logits: bool,
     identify: bool,
+    confidence: Confidence | None = None,
     shards: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Measured:
@@ -103,10 +107,11 @@ def measure_on(
     """
     if dataset.is_piped:
         raise UsageError("--engine: standard input and pipes are here alone; evaluate files")
-    places = [Place(path, dataset.request.input_format) for path in dataset.files[: len(dataset.sources)]]
+    places = dataset.places[: len(dataset.sources)]
     total = sum(place.size() or 1 for place in places)
     count = shards or -(-total // max(map(_shard_bytes, places)))
-    asked = Task({}, [metric_as_dict(metric) for metric in metrics], nan, from_logits, identify, versions())
+    intervals = None if confidence is None else confidence._asdict()
+    asked = Task({}, [metric_as_dict(metric) for metric in metrics], nan, from_logits, identify, intervals, versions())
     request = _for_workers(dataset.request)
     tasks = [asked._replace(request={**request, "shard": str(Shard(number, count))}) for number in range(1, count + 1)]
     found = _collected(run, tasks, progress)
@@ -130,9 +135,13 @@ def _shard_bytes(place: Place) -> int:
 def _for_workers(request: Request) -> dict[str, Any]:
     """The request as plain values, with paths that mean the same to a process that runs elsewhere."""
     plain = dataclasses.asdict(request)
-    plain["sources"] = tuple(str(Path(source).absolute()) for source in request.sources)
-    plain["labels"] = None if request.labels is None else str(Path(request.labels).absolute())
+    plain["sources"] = tuple(map(_anywhere, request.sources))
+    plain["labels"] = None if request.labels is None else _anywhere(request.labels)
     return {**plain, "threads": 1}
+
+
+def _anywhere(source: str) -> str:
+    return source if is_url(source) else str(Path(source).absolute())
 
 
 def _collected(run: Run, tasks: Sequence[Task], progress: Callable[[int], None] | None) -> dict[int, dict[str, Any]]:

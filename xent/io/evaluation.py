@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from xent.core import digest
-from xent.core.errors import DataError, DomainError, NothingEvaluated
+from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageError
 from xent.core.result import DataReport, Result
 from xent.core.slices import SlicedTally
-from xent.core.tally import NanPolicy, Tally
+from xent.core.tally import Confidence, NanPolicy, Tally
 from xent.io.measured import Measured, Slices
 from xent.io.workers import Breaks, available_cores, work
 
 if TYPE_CHECKING:
     from xent.core.batch import Batch
+    from xent.core.gates import Gate
     from xent.core.metric import Metric
     from xent.io.checkpoint import Checkpoint
     from xent.io.dataset import Dataset
+    from xent.io.row_pairs import RowPairs
 
 _Tally = TypeVar("_Tally", bound=Tally)
 
@@ -33,6 +35,7 @@ def evaluate(
     *,
     nan: NanPolicy = "error",
     from_logits: bool = False,
+    confidence: Confidence | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Result:
     """Streams the rows of a dataset into metrics.
@@ -43,6 +46,7 @@ def evaluate(
     metrics : what to measure, in the order of the results
     nan : what to do with rows that lack a value: refuse them ("error"), leave them out ("skip") or let them make values NaN ("propagate")
     from_logits : whether the predictions are logits
+    confidence : what confidence intervals are wanted; None wants none
     progress : called with a number of rows after each chunk, from any thread
 
     Raises
@@ -52,7 +56,7 @@ def evaluate(
     NothingEvaluated
         There are no rows, or none are left.
     """
-    return measure(dataset, metrics, nan=nan, from_logits=from_logits, progress=progress).result()
+    return measure(dataset, metrics, nan=nan, from_logits=from_logits, confidence=confidence, progress=progress).result()
 
 
 def measure(
@@ -62,6 +66,7 @@ def measure(
     nan: NanPolicy = "error",
     from_logits: bool = False,
     identify: bool = False,
+    confidence: Confidence | None = None,
     may_be_empty: bool = False,
     checkpoint: Checkpoint | None = None,
     progress: Callable[[int], None] | None = None,
@@ -70,12 +75,12 @@ def measure(
 
     With `may_be_empty` no rows are no error. With a checkpoint, the work goes on from there if there is one, and its progress is saved.
     """
-    kind = kind_of_tally(dataset, identify=identify)
+    kind = kind_of_tally(dataset, identify=identify, confidence=confidence)
     if checkpoint is None:
         measured = measured_of(dataset, tally_of(dataset, metrics, kind, nan=nan, from_logits=from_logits, progress=progress))
     else:
         parts = dataset.stretches()
-        before = checkpoint.begin(dataset, metrics, parts, nan=nan, from_logits=from_logits, identify=identify)
+        before = checkpoint.begin(dataset, metrics, parts, nan=nan, from_logits=from_logits, identify=identify, confidence=confidence)
         if before is not None:
             _go_on(dataset, before, progress)
 
@@ -94,10 +99,10 @@ def measure(
     return measured
 
 
-def kind_of_tally(dataset: Dataset, *, identify: bool) -> Callable[..., Tally]:
+def kind_of_tally(dataset: Dataset, *, identify: bool, confidence: Confidence | None) -> Callable[..., Tally]:
     """What makes a tally that a dataset needs."""
     slicer = dataset.slicer
-    return partial(Tally if slicer is None else partial(SlicedTally, ways=len(slicer.ways)), identify=identify)
+    return partial(Tally if slicer is None else partial(SlicedTally, ways=len(slicer.ways)), identify=identify, confidence=confidence)
 
 
 def measured_of(dataset: Dataset, tally: Tally) -> Measured:
@@ -127,7 +132,7 @@ class Watch(NamedTuple):
     every: float
 
 
-def data_report(dataset: Dataset, tally: Tally) -> DataReport:
+def data_report(dataset: Dataset | RowPairs, tally: Tally) -> DataReport:
     """What a tally has seen of a dataset."""
     width = dataset.width
     return DataReport(
@@ -142,7 +147,7 @@ def data_report(dataset: Dataset, tally: Tally) -> DataReport:
     )
 
 
-def check_rows(dataset: Dataset, tally: Tally, *, may_be_empty: bool = False) -> None:
+def check_rows(dataset: Dataset | RowPairs, tally: Tally, *, may_be_empty: bool = False) -> None:
     """Looks whether a tally of a dataset means anything.
 
     Raises
@@ -160,7 +165,7 @@ def check_rows(dataset: Dataset, tally: Tally, *, may_be_empty: bool = False) ->
 
 
 def tally_of(
-    dataset: Dataset,
+    dataset: Dataset | RowPairs,
     metrics: Sequence[Metric],
     kind: Callable[..., _Tally],
     *,
@@ -215,7 +220,7 @@ def _order(error: BaseException) -> tuple[int, ...]:
     return (error.source, error.row, error.column) if isinstance(error, DomainError) else (2**63,)
 
 
-def _refuse_missing(dataset: Dataset, tally: Tally) -> None:
+def _refuse_missing(dataset: Dataset | RowPairs, tally: Tally) -> None:
     place = tally.missing
     if place is None:
         return
@@ -228,46 +233,86 @@ def _refuse_missing(dataset: Dataset, tally: Tally) -> None:
 
 
 def evaluate_files(
-    sources: str | Sequence[str],
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     metrics: Sequence[str] | None = None,
     *,
+    gates: str | Gate | Sequence[str | Gate] = (),
+    baseline: Result | str | os.PathLike[str] | None = None,
+    allow_different_data: bool = False,
     nan: NanPolicy = "error",
     from_logits: bool = False,
+    ci: float | None = None,
+    seed: int = 0,
     **options: Any,
 ) -> Result:
     """What `xent eval` does, from Python.
 
     Parameters
     ----------
-    sources : a file, a glob, a directory, or several
+    sources : a file, a glob, a directory, a URL, or several
     metrics : metrics as the command line takes them, such as "auc:curve=PR"; None takes those that fit the task found
+    gates : conditions such as "accuracy >= 0.8"; metrics that only they name are measured too
+    baseline : an earlier result, or a file with one or with a state, which gates on changes compare with
+    allow_different_data : whether the baseline may be of other data, or of metrics with other parameters
     nan, from_logits : as in `evaluate`
-    options : how to read, as in `xent.io.request.Request`: `label`, `pred`, `weight`, `labels`, `on`, `classes`, `where` and others
+    ci : the level of confidence intervals, such as 0.95; None wants none
+    seed : changes how rows are dealt into folds, where intervals are estimated from folds
+    options : how to read, as in `xent.io.request.Request`: `label`, `pred`, `weight`, `labels`, `on`, `classes`, `where`, `cluster`
+        and others
 
     Returns
     -------
-    The result, whose `metrics` stand in the order asked for.
+    The result, whose `metrics` stand in the order asked for. Its `gates` say what became of each condition, and its `verdict` of all.
 
     Raises
     ------
     UsageError, DataError, NothingEvaluated
         As `open_dataset` and `evaluate` do.
     """
+    from xent.core.gates import as_gates
+    from xent.core.judging import judge, level_needed, require_baseline, with_gated
     from xent.core.specs import default_specs, parse_spec
     from xent.core.table import table
 
+    conditions = as_gates(gates)
+    earlier = None
+    if baseline is None:
+        require_baseline(conditions)
+    else:
+        from xent.io.saved import as_result
+
+        earlier = as_result(baseline)
     with read_files(sources, **options) as dataset:
         specs = default_specs(table(), dataset.task()) if metrics is None else [parse_spec(text) for text in metrics]
-        built = [spec.with_defaults({"from_logits": from_logits}).build() for spec in specs]
-        return evaluate(dataset, built, nan=nan, from_logits=from_logits)
+        built = [spec.with_defaults({"from_logits": from_logits}).build() for spec in with_gated(specs, conditions)]
+        confidence = confidence_of(level_needed(conditions) if ci is None else ci, seed, dataset.request.cluster)
+        result = evaluate(dataset, built, nan=nan, from_logits=from_logits, confidence=confidence)
+    return judge(result, conditions, earlier, allow_different_data=allow_different_data) if conditions else result
 
 
-def read_files(sources: str | Sequence[str], **options: Any) -> Dataset:
+def confidence_of(level: float | None, seed: int, cluster: str | None) -> Confidence | None:
+    """What intervals are wanted, if any.
+
+    Raises
+    ------
+    UsageError
+        The level is no probability, or there are clusters and no level.
+    """
+    if level is None:
+        if cluster is not None:
+            raise UsageError(f"cluster {cluster!r} matters for confidence intervals alone: ask for them with a level, such as 0.95")
+        return None
+    if not 0.0 < level < 1.0:
+        raise UsageError(f"the level of confidence intervals lies between 0 and 1, as 0.95 does, and is not {level!r}")
+    return Confidence(level, seed, cluster is not None)
+
+
+def read_files(sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], **options: Any) -> Dataset:
     """Opened sources, whose `batches()` are the rows in order.
 
     Parameters
     ----------
-    sources : a file, a glob, a directory, or several
+    sources : a file, a glob, a directory, a URL, or several
     options : how to read, as in `xent.io.request.Request`
 
     Raises

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xent.io.slice_words import slice_name
 
 if TYPE_CHECKING:
+    from xent.core.differences import Comparison
     from xent.core.result import Result
 
 _WORDS = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive", "error": "not measured"}
@@ -31,7 +32,7 @@ def outcome_word(gate: Mapping[str, Any]) -> str:
     return _WORDS[gate["outcome"]] + (" (warning)" if gate["severity"] == "warn" and gate["outcome"] != "pass" else "")
 
 
-def verdict_sentence(result: Result) -> str:
+def verdict_sentence(result: Result | Comparison) -> str:
     """The verdict, and how many of the gates had which outcome."""
     counts = [(sum(gate["outcome"] == outcome for gate in result.gates), word) for outcome, word in _WORDS.items()]
     return f"verdict: {result.verdict} ({', '.join(f'{count} {word}' for count, word in counts if count)})"

@@ -8,6 +8,7 @@ import math
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +20,10 @@ from xent.core.views import ROUNDING
 from xent.io.arrow_values import values_of
 from xent.io.dataset import open_dataset
 from xent.io.partitions import with_partition
-from xent.io.places import STDIN, Place
+from xent.io.places import STDIN, Place, open_source
 from xent.io.readers import open_place
 from xent.io.sources import expand, natural_order
+from xent.io.urls import is_url, shown
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
@@ -187,12 +189,19 @@ def inspect(request: Request, progress: Callable[[int], None] | None = None) -> 
     return found
 
 
+def reads_once(request: Request) -> bool:
+    """Whether a source is a pipe, which gives its bytes once."""
+    here = [source for source in request.sources if not is_url(source)]
+    return STDIN in here or any(Place(path, request.input_format).is_pipe for path in (expand(here) if here else ()))
+
+
 def _columns_only(request: Request, error: DataError) -> Inspection:
     """The columns with their ranges, and why that was not enough to know which is what."""
-    if any(Place(path, request.input_format).is_pipe for path in expand(request.sources) if path != STDIN) or STDIN in request.sources:
-        # A pipe gives its bytes once, and they are gone.
+    if reads_once(request):
+        # The bytes are gone.
         raise error
-    tables = [with_partition(path, open_place(Place(path, request.input_format))) for path in expand(request.sources)]
+    opened = partial(open_source, input_format=request.input_format, retries=request.retries)
+    tables = [with_partition(path, open_place(opened(path))) for path in expand(request.sources, request.retries)]
     found = Inspection(tuple(one.name for one in tables), tuple(tables[0].fields), rows=0, problem=str(error))
     numeric = [one for one in found.fields if one.kind in ("integer", "float", "boolean", "list")]
     found.values = [Range(one.name) for one in numeric]
@@ -265,23 +274,31 @@ def _hints(found: Inspection) -> list[str]:
 
 def _command(request: Request, found: Inspection) -> str:
     """The command that evaluates what was looked into, every choice spelt out, ready for a shell."""
+    words = ["xent", "eval"]
+    words += [f"./{source}" if source.startswith("-") and source != STDIN else shown(source) for source in request.sources]
+    for key, value in settings_of(request, found).items():
+        words += [f"--{key.replace('_', '-')}", *([] if value is True else [value])]
+    return shlex.join(words)
+
+
+def settings_of(request: Request, found: Inspection) -> dict[str, Any]:
+    """The options of `xent eval` for what was found, named as in `xent.toml`; a metric only where none runs by default."""
     assert found.roles is not None
     roles, names = found.roles, [one.name for one in found.fields]
-    sources = [f"./{source}" if source.startswith("-") and source != STDIN else source for source in request.sources]
     options = {
-        "--label": request.label if request.labels is not None else request.label or columns_flag(roles.label, names),
-        "--pred": request.pred or (columns_flag(roles.pred, names) if len(names) > 1 else None),
-        "--weight": roles.weight,
-        "--labels": request.labels,
-        "--on": request.on,
-        "--classes": None if request.classes is None else ",".join(request.classes),
-        "--where": request.where,
-        "--input-format": request.input_format,
-        "--nan": "skip" if any(one.missing for one in found.predictions) or (found.labels and found.labels.range.missing) else None,
-        "-m": _metric_for(found.task),
+        "label": request.label if request.labels is not None else request.label or columns_flag(roles.label, names),
+        "pred": request.pred or (columns_flag(roles.pred, names) if len(names) > 1 else None),
+        "weight": roles.weight,
+        "labels": None if request.labels is None else shown(request.labels),
+        "on": request.on,
+        "classes": None if request.classes is None else ",".join(request.classes),
+        "where": request.where,
+        "input_format": request.input_format,
+        "nan": "skip" if any(one.missing for one in found.predictions) or (found.labels and found.labels.range.missing) else None,
+        "metric": _metric_for(found.task),
+        "from_logits": found.looks_like_logits or None,
     }
-    words = ["xent", "eval", *sources, *(word for flag, value in options.items() if value is not None for word in (flag, value))]
-    return shlex.join(words) + (" --from-logits" if found.looks_like_logits else "")
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _metric_for(task: str | None) -> str | None:

@@ -7,9 +7,10 @@ a row, which is why this begins at one.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class Mark(NamedTuple):
     rows: int
 
 
-def row_at(file: IO[bytes], start: Mark, delimiter: str | None, *, offset: int = 0, rows: int = 0) -> Mark:
+def row_at(file: io.RawIOBase, start: Mark, delimiter: str | None, *, offset: int = 0, rows: int = 0) -> Mark:
     """The first row that begins at least at `offset` and has at least so many `rows` before it; the end of the file where there is none.
 
     Parameters
@@ -46,7 +47,7 @@ def row_at(file: IO[bytes], start: Mark, delimiter: str | None, *, offset: int =
     return Mark(end, known)
 
 
-def stretch_of(file: IO[bytes], size: int, delimiter: str | None, share: Share, skip: int) -> tuple[Mark, int]:
+def stretch_of(file: io.RawIOBase, size: int, delimiter: str | None, share: Share, skip: int) -> tuple[Mark, int]:
     """Where in a text of so many bytes the rows of a share begin, behind so many of them, and the offset where they end.
 
     Delimited text has a header, which is no row.
@@ -58,7 +59,7 @@ def stretch_of(file: IO[bytes], size: int, delimiter: str | None, share: Share, 
     return (row_at(file, first, delimiter, rows=first.rows + skip) if skip else first), stop
 
 
-def _starts(file: IO[bytes], offset: int, delimiter: str | None) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+def _starts(file: io.RawIOBase, offset: int, delimiter: str | None) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
     """Offsets at which rows begin, stretch by stretch, each with the offset up to which the file has been looked at."""
     file.seek(offset)
     quoted = None if delimiter is None else _quoted_fields(delimiter)

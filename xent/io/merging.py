@@ -29,6 +29,7 @@ def _facts(state: Measured) -> list[_Fact]:
         ),
         _Fact("--nan", tally.nan),
         _Fact("--from-logits", tally.from_logits),
+        _Fact("--ci, --seed, --cluster", tally.confidence and tuple(tally.confidence)),
         _Fact("number of classes", data.classes),
         _Fact("classes", data.class_names and ", ".join(data.class_names)),
         _Fact("columns", json.dumps(data.columns)),

@@ -1,4 +1,4 @@
-"""Where bytes come from: a file, a pipe or standard input, plain or compressed."""
+"""Where bytes come from: a file, a URL, a pipe or standard input, plain or compressed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import io
 import stat
 import sys
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from xent.core.errors import DataError, NothingEvaluated, UsageError
 from xent.io.tables import reading
+from xent.io.urls import is_url, path_of, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Stretch = tuple[int, int]
+"""A part of a file: its first byte and the one behind its last."""
 
 STDIN = "-"
 
@@ -38,6 +45,32 @@ TEXT_FORMATS = ("csv", "tsv", "jsonl")
 """The formats that are read from compressed files too."""
 
 
+def open_source(source: str, input_format: str | None = None, *, retries: int = 0) -> Place:
+    """The place that a path, a URL or "-" names.
+
+    Parameters
+    ----------
+    source : one of those that `xent.io.sources.expand` gives
+    input_format : a reader's name; None goes by suffix and first bytes
+    retries : how often to try again where a store or server fails for a reason that may pass
+
+    Raises
+    ------
+    UsageError
+        The format cannot be told, or the URL is of a kind that is not read.
+    DataError
+        It cannot be opened.
+    NothingEvaluated
+        It is empty.
+    """
+    if not is_url(source):
+        return Place(source, input_format)
+    # What is far away costs those alone who read it.
+    from xent.io.remote import RemotePlace
+
+    return RemotePlace(source, input_format, retries)
+
+
 class Place:
     """One source of bytes.
 
@@ -45,24 +78,21 @@ class Place:
     given again by `open_stream`, and `open_seekable` copies them to a temporary file, since some formats start at the end.
     """
 
+    is_remote = False
+    """Whether bytes come from far enough that only those should be asked for that are needed."""
+
     def __init__(self, path: str, input_format: str | None = None) -> None:
         self.path = path
-        self.name = "standard input" if path == STDIN else path
+        self.name = "standard input" if path == STDIN else shown(path)
         self._pipe: IO[bytes] | None = None
         self._head = b""
         self._copy: Any = None
         with reading(self.name):
-            if path == STDIN:
-                self._pipe = sys.stdin.buffer
-            else:
-                mode = Path(path).stat().st_mode
-                if stat.S_ISDIR(mode):
-                    raise IsADirectoryError(21, "is a directory")
-                if not stat.S_ISREG(mode):
-                    self._pipe = Path(path).open("rb")  # noqa: SIM115  # It is read to its end by a reader that outlives this call.
-        suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+            self._connect()
+        suffixes = [suffix.lower() for suffix in Path(path_of(path)).suffixes]
         self.compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
-        if self.compression is None and self._pipe is not None:
+        unnamed = self._pipe is not None or (self.is_remote and not (suffixes and suffixes[-1] in SUFFIXES))
+        if self.compression is None and unnamed:
             first = self._raw_head(4)
             self.compression = next((name for magic, name in _MAGIC.items() if first.startswith(magic)), None)
         self.format = input_format or self._format(suffixes)
@@ -70,6 +100,17 @@ class Place:
             raise NothingEvaluated(f"{self.name}: the file is empty")
         if self.compression and self.format not in TEXT_FORMATS:
             raise UsageError(f"{self.name}: {self.format} is not read from compressed files; it is compressed inside")
+
+    def _connect(self) -> None:
+        """Sees what is there."""
+        if self.path == STDIN:
+            self._pipe = sys.stdin.buffer
+            return
+        mode = Path(self.path).stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(21, "is a directory")
+        if not stat.S_ISREG(mode):
+            self._pipe = Path(self.path).open("rb")  # noqa: SIM115  # It is read to its end by a reader that outlives this call.
 
     def _format(self, suffixes: list[str]) -> str:
         if self.compression and suffixes and suffixes[-1] in COMPRESSIONS:
@@ -112,22 +153,33 @@ class Place:
 
         with reading(self.name):
             if self._pipe is None:
-                file = pa.OSFile(self.path, "rb")
+                file = self._arrow_file(None)
                 return pa.CompressedInputStream(pa.BufferedInputStream(file, 1 << 20), self.compression) if self.compression else file
             whole = pa.PythonFile(io.BufferedReader(_Rejoined(self._head, self._pipe), 1 << 20), mode="r")
             return pa.CompressedInputStream(whole, self.compression) if self.compression else whole
 
-    def open_seekable(self) -> Any:
-        """The bytes as a file that can be read at any place. It is not mapped: a mapped file that shrinks kills the process."""
+    def open_seekable(self, stretches: Sequence[Stretch] | None = None) -> Any:
+        """The bytes as a file that can be read at any place. It is not mapped: a mapped file that shrinks kills the process.
+
+        Parameters
+        ----------
+        stretches : where the reading will be done, each from its start to its end, if that is known; matters far away only
+        """
+        with reading(self.name):
+            return self._arrow_file(stretches)
+
+    def _arrow_file(self, stretches: Sequence[Stretch] | None) -> Any:
         import pyarrow as pa
 
-        with reading(self.name):
-            return pa.OSFile(self._seekable_path(), "rb")
+        return pa.OSFile(self._seekable_path(), "rb")
 
-    def open_file(self) -> IO[bytes]:
+    def open_file(self, stretches: Sequence[Stretch] | None = None) -> io.RawIOBase:
         """The same as an unbuffered file of Python's."""
         with reading(self.name):
             return Path(self._seekable_path()).open("rb", buffering=0)
+
+    def expect(self, stretches: Sequence[Stretch]) -> None:
+        """Says that a file with these stretches will be opened soon."""
 
     def size(self) -> int | None:
         """The number of bytes, as stored; None for a pipe."""
@@ -135,10 +187,8 @@ class Place:
 
     def open_range(self, begin: int, end: int) -> Any:
         """The bytes of a plain file from one offset to another, to be read once in order."""
-        import pyarrow as pa
-
         with reading(self.name):
-            return pa.OSFile(self.path, "rb").get_stream(begin, end - begin)
+            return self._arrow_file([(begin, end)]).get_stream(begin, end - begin)
 
     @property
     def is_plain(self) -> bool:
@@ -151,18 +201,25 @@ class Place:
         return self._pipe is not None
 
     def _seekable_path(self) -> str:
-        if self._pipe is None:
-            return self.path
         if self._copy is None:
+            if self._pipe is None:
+                return self.path
             import shutil
-            import tempfile
 
-            # A file without a name cannot be left behind, however the process ends; it is opened again through its descriptor.
-            self._copy = tempfile.TemporaryFile(prefix="xent-")  # noqa: SIM115  # It lives as long as the place.
+            self._copy = self._temporary_file()
             self._copy.write(self._head)
             shutil.copyfileobj(self._pipe, self._copy, 1 << 20)
             self._copy.flush()
         return f"/proc/self/fd/{self._copy.fileno()}"
+
+    def _temporary_file(self) -> IO[bytes]:
+        """A file that lives as long as the place. It has no name, so it cannot be left behind; it is opened again by its descriptor."""
+        import tempfile
+        import weakref
+
+        file = tempfile.TemporaryFile(prefix="xent-")  # noqa: SIM115
+        weakref.finalize(self, file.close)
+        return file
 
 
 class _Rejoined(io.RawIOBase):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+RETRIES = 3
+"""How often a read from a URL is tried again, where nobody says otherwise."""
+
 MAX_SLICES = 1000
 """The largest number of slices of one way of slicing, where nobody says another."""
 
@@ -14,9 +17,11 @@ class Request:
 
     Attributes
     ----------
-    sources : files, globs, directories, or "-" for standard input
+    sources : files, globs, directories, URLs, or "-" for standard input
     label, pred, weight : columns: a name, a glob, or a comma list; None leaves the choice to the conventions
     group : the column that says which rows are the documents of one query, for metrics of rankings
+    cluster : the column that says which rows are correlated, for confidence intervals
+    key : the column that names every row, by which it is paired with that of another model
     labels : a second file that holds the labels, row by row, or by the key column `on`
     classes : class names in the order of the predictions
     input_format : a reader's name; None goes by suffix and first bytes
@@ -24,6 +29,7 @@ class Request:
     by : ways of slicing the rows, each a column, several with commas between them, or a cut such as "age=cut(age,18,30)"
     max_slices : the largest number of slices that one of them may have
     shard : read one of N disjoint parts of the rows, as "3/16" for the third of sixteen
+    retries : how often to try again where a store or a server fails for a reason that may pass
     chunk_rows, threads : how to read, never what comes out
     """
 
@@ -32,6 +38,8 @@ class Request:
     pred: str | None = None
     weight: str | None = None
     group: str | None = None
+    cluster: str | None = None
+    key: str | None = None
     labels: str | None = None
     on: str | None = None
     classes: tuple[str, ...] | None = None
@@ -40,5 +48,6 @@ class Request:
     by: tuple[str, ...] = ()
     max_slices: int = MAX_SLICES
     shard: str | None = None
+    retries: int = RETRIES
     chunk_rows: int | None = None
     threads: int | None = None

@@ -17,19 +17,18 @@ from xent.io.schema_check import Mismatch, check
 _SPECIAL = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 
 
-def read_result(name: str) -> Result:
-    """The result in a JSON file; `-` is standard input.
+def read_bytes(name: str) -> tuple[bytes, str]:
+    """The content of a file, and what messages call it; `-` is standard input.
 
     Raises
     ------
     DataError
-        The file cannot be read, or holds no result.
+        The file cannot be read.
     """
     try:
-        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return (sys.stdin.buffer.read(), "standard input") if name == "-" else (Path(name).read_bytes(), name)
     except OSError as error:
         raise DataError(f"{name}: {error.strerror or error}") from error
-    return parse_result(content, "standard input" if name == "-" else name)
 
 
 def parse_result(content: bytes, name: str) -> Result:

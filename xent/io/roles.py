@@ -1,4 +1,4 @@
-"""Which column is what: label, prediction, weight, group. Resolved once per run, from flags or by convention."""
+"""Which column is what: label, prediction, weight, group, cluster. Resolved once per run, from flags or by convention."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ class Roles(NamedTuple):
     weight: str | None = None
     by_convention: frozenset[str] = frozenset()
     group: str | None = None
+    cluster: str | None = None
 
     def describe(self) -> dict[str, Any]:
         """The roles as they stand in a result."""
         roles = {"label": _one_or_list(self.label), "pred": _one_or_list(self.pred), "weight": self.weight}
-        return roles if self.group is None else {**roles, "group": self.group}
+        beside = {"group": self.group, "cluster": self.cluster}
+        return {**roles, **{role: column for role, column in beside.items() if column is not None}}
 
     def sentences(self) -> list[str]:
         """What was chosen, for people."""
@@ -46,6 +48,8 @@ class Roles(NamedTuple):
             said.append(f"weight: {self.weight}")
         if self.group:
             said.append(f"the rows of one {self.group} are one query")
+        if self.cluster:
+            said.append(f"intervals take the rows of one {self.cluster} to be correlated")
         return said
 
 
@@ -57,6 +61,7 @@ def resolve(
     pred: str | None,
     weight: str | None,
     group: str | None = None,
+    cluster: str | None = None,
     label_elsewhere: bool = False,
 ) -> Roles:
     """The roles of a table's columns.
@@ -65,7 +70,7 @@ def resolve(
     ----------
     name : the source, for messages
     fields : its columns
-    label, pred, weight, group : what the flags say
+    label, pred, weight, group, cluster : what the flags say; a cluster may have another role beside
     label_elsewhere : the labels stand in a second file
 
     Raises
@@ -75,7 +80,8 @@ def resolve(
     """
     names = [field.name for field in fields]
     by_convention = set()
-    chosen_weight, chosen_group = (_pick_one(name, names, *asked) for asked in ((weight, "--weight"), (group, "--group")))
+    asked = ((weight, "--weight"), (group, "--group"), (cluster, "--cluster"))
+    chosen_weight, chosen_group, chosen_cluster = (_pick_one(name, names, *one) for one in asked)
     beside = {*chosen_weight, *chosen_group}
     if label is not None and not label_elsewhere:
         labels = _pick(name, names, label, "--label")
@@ -88,14 +94,14 @@ def resolve(
     if pred is not None:
         preds = _pick(name, names, pred, "--pred")
     else:
-        preds = _conventional_pred(name, [field for field in fields if field.name not in taken], only=label_elsewhere)
+        preds = _conventional_pred(name, [field for field in fields if field.name not in taken | {cluster}], only=label_elsewhere)
         if len(fields) > 1:
             by_convention.add("prediction")
     twice = (taken & set(preds)) | (set(labels) & beside) | (set(chosen_weight) & set(chosen_group))
     if twice:
         raise UsageError(f"{name}: column {min(twice)!r} cannot have two roles")
-    weight, group = (chosen[0] if chosen else None for chosen in (chosen_weight, chosen_group))
-    return Roles(labels, preds, weight, frozenset(by_convention), group)
+    weight, group, cluster = (chosen[0] if chosen else None for chosen in (chosen_weight, chosen_group, chosen_cluster))
+    return Roles(labels, preds, weight, frozenset(by_convention), group, cluster)
 
 
 def resolve_label(name: str, fields: Sequence[Field], label: str | None, key: str | None) -> tuple[str, ...]:

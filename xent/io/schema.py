@@ -234,7 +234,21 @@ STATE: dict[str, Any] = {
                 },
             ),
             "options": _record(
-                "How rows were read.", {"nan": {"enum": ["error", "skip", "propagate"]}, "from_logits": {"type": "boolean"}}
+                "How rows were read.",
+                {
+                    "nan": {"enum": ["error", "skip", "propagate"]},
+                    "from_logits": {"type": "boolean"},
+                    "confidence": _or_null(
+                        _record(
+                            "What confidence intervals are wanted.",
+                            {
+                                "level": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+                                "seed": {"type": "integer"},
+                                "clustered": {"type": "boolean"},
+                            },
+                        )
+                    ),
+                },
             ),
             "metrics": {
                 "type": "array",

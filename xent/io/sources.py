@@ -10,32 +10,42 @@ from pathlib import Path
 
 from xent.core.errors import DataError, NothingEvaluated, UsageError
 from xent.io.places import COMPRESSIONS, STDIN, SUFFIXES
+from xent.io.urls import is_url, parsed, path_of, shown
 
 
-def expand(sources: Sequence[str]) -> list[str]:
-    """The files that names, globs and directories stand for, each pattern and directory in natural order.
+def expand(sources: Sequence[str], retries: int = 0) -> list[str]:
+    """The files that names, globs, directories and URLs stand for, each pattern and directory in natural order.
+
+    Parameters
+    ----------
+    sources : what was named
+    retries : how often to try again where a store that is asked for its objects fails for a reason that may pass
 
     Raises
     ------
     UsageError
-        A URL is named, or standard input twice.
+        A URL cannot be read, or standard input is named twice.
     DataError
         A file does not exist.
     NothingEvaluated
         A glob or directory holds no file that can be read.
     """
     if not sources:
-        raise UsageError("name a file, a glob, a directory, or - for standard input")
+        raise UsageError("name a file, a glob, a directory, a URL, or - for standard input")
     if sources.count(STDIN) > 1:
         raise UsageError("standard input (-) can be read only once")
-    return [path for source in sources for path in _expand_one(source)]
+    return [path for source in sources for path in _expand_one(source, retries)]
 
 
-def _expand_one(source: str) -> list[str]:
+def _expand_one(source: str, retries: int) -> list[str]:
     if source == STDIN:
         return [source]
-    if "://" in source:
-        raise UsageError(f"{source.partition('://')[0]}:// is not read; copy the file here, or pipe it in as -")
+    if is_url(source):
+        if parsed(source).scheme == "file":
+            raise UsageError(f"{shown(source)}: name a file here by its path alone")
+        from xent.io.stores import store_of
+
+        return store_of(source, retries).find(source)
     if os.path.isdir(source):
         found = natural_order(_data_files(source))
         if not found:
@@ -56,12 +66,19 @@ def _data_files(folder: str) -> list[str]:
     for parent, folders, names in os.walk(folder):
         # Writers of data sets keep their own notes under names that begin so.
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        files += [os.path.join(parent, name) for name in names if not name.startswith((".", "_")) and _is_data(name)]
+        files += [os.path.join(parent, name) for name in names if is_data(name)]
     return files
 
 
-def _is_data(name: str) -> bool:
-    stem, suffix = os.path.splitext(name.lower())
+def is_data(path: str) -> bool:
+    """Whether a file somewhere below a directory is one of its data.
+
+    >>> is_data("day=3/part-0.csv.gz"), is_data("_delta_log/0.parquet"), is_data("_SUCCESS")
+    (True, False, False)
+    """
+    if any(name.startswith((".", "_")) for name in path.split("/")):
+        return False
+    stem, suffix = os.path.splitext(path.lower())
     return suffix in SUFFIXES or (suffix in COMPRESSIONS and os.path.splitext(stem)[1] in SUFFIXES)
 
 
@@ -89,5 +106,5 @@ def partition_of(path: str) -> dict[str, str]:
     >>> partition_of("data/country=de/day=3/part-0.parquet")
     {'country': 'de', 'day': '3'}
     """
-    pairs = (part.partition("=") for part in Path(path).parts[:-1])
+    pairs = (part.partition("=") for part in Path(path_of(path)).parts[:-1])
     return {key: value for key, equals, value in pairs if equals and key}

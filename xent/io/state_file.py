@@ -19,10 +19,11 @@ import xent
 from xent.core import digest
 from xent.core.errors import DataError, UnknownNameError, UsageError, XentError
 from xent.core.exact import ExactSum
-from xent.core.metric import Metric, state_from_json
+from xent.core.metric import Metric
 from xent.core.result import SCHEMA_VERSION, DataReport
+from xent.core.states import state_from_json
 from xent.core.table import row_of
-from xent.core.tally import Content, Place, Tally, signature
+from xent.core.tally import Confidence, Content, Place, Tally, signature
 from xent.io.exporters.plain import plain
 from xent.io.measured import Measured, Slices
 from xent.io.shards import WHOLE, Share, Split
@@ -76,7 +77,11 @@ def as_dict(measured: Measured) -> dict[str, Any]:
             "columns": dict(data.columns),
             "digest": data.digest,
         },
-        "options": {"nan": tally.nan, "from_logits": tally.from_logits},
+        "options": {
+            "nan": tally.nan,
+            "from_logits": tally.from_logits,
+            "confidence": None if tally.confidence is None else tally.confidence._asdict(),
+        },
         "metrics": [metric_as_dict(metric) for metric in tally.metrics],
         "tallies": [_slices_as_dict(slices) for slices in ways],
     }
@@ -117,9 +122,34 @@ def read_state(path: str) -> Measured:
     DataError
         It cannot be read, is no state, was written by another version, or is damaged.
     """
-    body = read_sealed(path, "state")
+    return parse_state(read_bytes(path), path)
+
+
+def parse_state(text: bytes, path: str) -> Measured:
+    """What the content of a state file holds; `path` is its name, for messages.
+
+    Raises
+    ------
+    DataError
+        It is no state, was written by another version, or is damaged.
+    """
+    body = unsealed(text, path, "state")
     with sound(path, "state"):
         return from_dict(body)
+
+
+def read_bytes(path: str) -> bytes:
+    """What stands in a file.
+
+    Raises
+    ------
+    DataError
+        It cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -131,18 +161,16 @@ def sound(path: str, kind: str) -> Iterator[None]:
         raise DataError(f"{path}: is no sound {kind}: {_said(error)}") from error
 
 
-def read_sealed(path: str, kind: str) -> dict[str, Any]:
-    """The JSON of a file of some kind that this version wrote and nobody changed.
+def unsealed(text: bytes, path: str, kind: str) -> dict[str, Any]:
+    """The JSON of the content of a file of some kind that this version wrote and nobody changed.
 
     Raises
     ------
     DataError
-        It cannot be read, is of another kind or version, or is damaged.
+        It is of another kind or version, or is damaged.
     """
     try:
-        body = json.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
+        body = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is no {kind}: {_said(error)}") from error
     if not isinstance(body, dict) or body.get("kind") != kind:
@@ -185,9 +213,9 @@ def from_dict(body: Mapping[str, Any]) -> Measured:
     data, options = body["data"], body["options"]
     metrics = [metric_from_dict(one) for one in body["metrics"]]
     names = None if data["class_names"] is None else tuple(map(str, data["class_names"]))
-    ways = [
-        _slices(one, Tally(metrics, len(one["slices"]), options["nan"], names, bool(options["from_logits"]))) for one in body["tallies"]
-    ]
+    confidence = None if options["confidence"] is None else Confidence(**options["confidence"])
+    empty = Tally(metrics, 0, options["nan"], names, bool(options["from_logits"]), confidence=confidence)
+    ways = [_slices(one, empty.empty(len(one["slices"]))) for one in body["tallies"]]
     total = ways[0].tally.regrouped(np.zeros(len(ways[0].keys), dtype=np.intp), 1)
     total.rows, total.rows_dropped = int(data["rows"]), int(data["rows_dropped"])
     total.digest = _digest(data["digest"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from xent.core.errors import DataError, XentError
 from xent.io.shards import BLOCK_ROWS, WHOLE, Share
+from xent.io.urls import scrubbed
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -128,10 +129,11 @@ def reading(name: str) -> Iterator[None]:
     except MemoryError as error:
         raise DataError(f"{name}: needs more memory than there is; is the file what its name says?") from error
     except OSError as error:
-        raise DataError(f"{name}: {error.strerror or _first_line(error)}") from error
+        raise DataError(f"{name}: {error.strerror or first_line(error)}") from error
     except Exception as error:  # pyarrow, zipfile, json and the decompressors raise a dozen kinds on broken files.
-        raise DataError(f"{name}: {_first_line(error)}") from error
+        raise DataError(f"{name}: {first_line(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def first_line(error: BaseException) -> str:
+    """What a library says is wrong, in one line, without what URLs in it hide."""
+    return scrubbed((str(error).strip() or type(error).__name__).splitlines()[0])

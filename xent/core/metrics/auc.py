@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xent.core.arrays import Array
     from xent.core.batch import Batch
     from xent.core.states import CellCounts
+    from xent.core.uncertainty import Spread
 
 __all__ = ["AUC"]
 
@@ -116,6 +117,13 @@ class AUC(Metric):
         if self.num_labels not in (None, batch.y_pred.shape[-1]):
             raise DataError(f"there must be {self.num_labels} labels. Received: y_pred.shape={np.shape(y_pred)}")
         return batch
+
+    def spread(self, clustered: bool) -> Spread | None:
+        if clustered:
+            return super().spread(clustered)
+        from xent.core.uncertainty import OfCells
+
+        return OfCells(self.lift, events=True)
 
     def finish(self, state: CellCounts) -> Array:
         """The area of every group, 0 where there is only one class."""

@@ -19,6 +19,7 @@ from xent.core.table import metric
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
+    from xent.core.uncertainty import Spread
 
 __all__ = ["BrierScore", "ExpectedCalibrationError"]
 
@@ -88,6 +89,16 @@ def calibration_cells(batch: Batch, *, bins: int) -> CellCounts:
     sums = confident + cells_of(batch, cell + hit, 4 * bins)
     in_part = (right != 0.0) & ~hit
     return CellCounts(sums + cells_of(batch, cell + 3, 4 * bins, right, in_part) if in_part.any() else sums)
+
+
+def gap_squares(batch: Batch, *, bins: int) -> CellCounts:
+    """For every bin three cells: the sums of w² g², w² g and w², where g is how right a row is less its confidence."""
+    confidence, right = batch.derive(_confidence)
+    gap = right - confidence
+    cell = 3 * bins_of(confidence, bins)
+    squared = batch if batch.sample_weight is None else batch.weighted(batch.sample_weight.astype(np.float64) ** 2)
+    sums = cells_of(squared, cell, 3 * bins, gap**2) + cells_of(squared, cell + 1, 3 * bins, gap)
+    return CellCounts(sums + cells_of(squared, cell + 2, 3 * bins))
 
 
 def confidence_tables(batch: Batch) -> ScoreTables:
@@ -186,6 +197,13 @@ class ExpectedCalibrationError(Metric):
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
         return _two_classes(super().batch(y_true, y_pred, sample_weight))
+
+    def spread(self, clustered: bool) -> Spread | None:
+        if self.binning != "width" or self.norm != "l1":
+            return super().spread(clustered)
+        from xent.core.spread_of_bins import OfBins
+
+        return OfBins(self.lift, None if clustered else LiftBy.make(gap_squares, bins=int(self.bins)))
 
     def finish(self, state: CellCounts | ScoreTables) -> Array:
         """The error of every group."""

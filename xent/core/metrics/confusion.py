@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xent.core.arrays import Array
     from xent.core.batch import Batch
     from xent.core.states import CellCounts
+    from xent.core.uncertainty import Spread
 
 __all__ = [
     "FalseNegatives",
@@ -47,6 +48,13 @@ class _AtThresholds(Metric):
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
         return matched_batch(super().batch(y_true, y_pred, sample_weight), y_pred, self.class_id)
+
+    def spread(self, clustered: bool) -> Spread | None:
+        if clustered:
+            return super().spread(clustered)
+        from xent.core.uncertainty import OfCells
+
+        return OfCells(self.lift, events=True)
 
     def finish(self, state: CellCounts) -> Array:
         """The value at every threshold; one axis fewer where there is one threshold."""
@@ -87,6 +95,8 @@ def matched_batch(batch: Batch, y_pred: Any, class_id: int | None) -> Batch:
 
 class _Count(_AtThresholds):
     """What the four counts have in common."""
+
+    is_extensive = True
 
     def __init__(self, thresholds: float | list[float] | None = None, name: str | None = None, dtype: str | None = None) -> None:
         super().__init__(thresholds, name, dtype)

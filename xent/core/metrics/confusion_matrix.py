@@ -18,6 +18,7 @@ from xent.core.views import as_decisions
 if TYPE_CHECKING:
     from xent.core.arrays import Array
     from xent.core.states import Crosstab
+    from xent.core.uncertainty import Spread
 
 __all__ = ["BalancedAccuracy", "CohenKappa", "ConfusionMatrix", "MatthewsCorrelation"]
 
@@ -35,6 +36,13 @@ class _OfMatrix(Metric):
         given = np.asarray(y_pred)
         y_pred = given if given.dtype.kind in "iub" else as_float(given)
         return as_decisions(Batch(np.asarray(y_true), y_pred, None if sample_weight is None else as_float(sample_weight)), False)
+
+    def spread(self, clustered: bool) -> Spread | None:
+        if clustered:
+            return super().spread(clustered)
+        from xent.core.uncertainty import OfCells
+
+        return OfCells(self.lift)
 
     def finish(self, state: Crosstab) -> Array:
         """The value of every group."""
@@ -100,6 +108,7 @@ class ConfusionMatrix(_OfMatrix):
         if num_classes is not None and num_classes < 1:
             raise UsageError(f"num_classes must be at least 1, not {num_classes!r}")
         self.normalize = normalize
+        self.is_extensive = normalize is None
         self.num_classes = num_classes
 
     def value(self, true: Array, predicted: Array, amounts: Array, classes: int) -> Array:

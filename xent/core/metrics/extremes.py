@@ -22,6 +22,7 @@ from xent.core.table import metric
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
+    from xent.core.uncertainty import Spread
 
 __all__ = ["MaxError", "MedianAbsoluteError"]
 
@@ -78,6 +79,9 @@ class MaxError(Metric):
         super().__init__(name, dtype)
         self.lift = LiftBy(largest_error)
 
+    def spread(self, clustered: bool) -> None:
+        """None: how far the largest error of more rows lies above is not to be seen from these."""
+
     def finish(self, state: LargestError) -> Array:
         """The largest error of every group; NaN where there were no rows."""
         return np.where(state.count > 0, state.value, np.nan)
@@ -122,12 +126,12 @@ class ErrorCounts(State):
         """All that was seen, in one run."""
         return self.runs[0] if len(self.runs) == 1 else _joined(self.runs)
 
-    def take(self, group: int) -> Self:
+    def take(self, group: int, count: int = 1) -> Self:
         outputs = self.rows.shape[1]
         run = self.settled()
-        start, stop = np.searchsorted(run.cells, [group * outputs, (group + 1) * outputs])
+        start, stop = np.searchsorted(run.cells, [group * outputs, (group + count) * outputs])
         picked = Run(*(field[start:stop] for field in run))
-        return type(self)(self.rows[group : group + 1], (picked._replace(cells=picked.cells - group * outputs),))
+        return type(self)(self.rows[group : group + count], (picked._replace(cells=picked.cells - group * outputs),))
 
     def regrouped(self, places: Array, count: int) -> Self:
         outputs = self.rows.shape[1]
@@ -209,6 +213,11 @@ class MedianAbsoluteError(Metric):
     def __init__(self, name: str = "median_absolute_error", dtype: str | None = None) -> None:
         super().__init__(name, dtype)
         self.lift = LiftBy(error_counts)
+
+    def spread(self, clustered: bool) -> Spread:
+        from xent.core.spread_of_ranks import OfRanks
+
+        return OfRanks(self.lift, clustered)
 
     def finish(self, state: ErrorCounts) -> Array:
         """The median of every group."""

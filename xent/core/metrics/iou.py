@@ -18,6 +18,7 @@ from xent.core.table import metric
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
+    from xent.core.uncertainty import Spread
 
 __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
 
@@ -66,6 +67,13 @@ class _IoU(Metric):
             raise UsageError(f"target_class_ids must be classes from 0 to {num_classes - 1}, not {target_class_ids!r}")
         self._classes = num_classes
         self._targets = [int(target) for target in target_class_ids]
+
+    def spread(self, clustered: bool) -> Spread | None:
+        if clustered:
+            return super().spread(clustered)
+        from xent.core.uncertainty import OfCells
+
+        return OfCells(self.lift)
 
     def finish(self, state: CellCounts) -> Array:
         """The mean over the target classes that occur; 0 where none does."""

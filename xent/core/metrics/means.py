@@ -136,6 +136,8 @@ class Sum(_OfValues):
     4.0
     """
 
+    is_extensive = True
+
     def __init__(self, name: str = "sum", dtype: str | None = None) -> None:
         super().__init__(name, dtype)
         self.lift = LiftBy(total_of)

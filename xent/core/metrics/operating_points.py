@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xent.core.arrays import Array
     from xent.core.batch import Batch
     from xent.core.states import CellCounts
+    from xent.core.uncertainty import Spread
 
 __all__ = ["PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecificity", "SpecificityAtSensitivity"]
 
@@ -39,6 +40,13 @@ class _OperatingPoint(Metric):
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
         return matched_batch(super().batch(y_true, y_pred, sample_weight), y_pred, self.class_id)
+
+    def spread(self, clustered: bool) -> Spread | None:
+        if clustered:
+            return super().spread(clustered)
+        from xent.core.uncertainty import OfCells
+
+        return OfCells(self.lift, events=True, in_steps=True)
 
     def finish(self, state: CellCounts) -> Array:
         """The largest value where the constraint holds; 0 where it holds nowhere."""

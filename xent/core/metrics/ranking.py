@@ -18,6 +18,7 @@ from xent.core.table import metric
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
+    from xent.core.uncertainty import Spread
 
 __all__ = ["AveragePrecision", "RocAuc"]
 
@@ -55,7 +56,7 @@ def _check_labels(labels: Array, positive: Array) -> None:
         raise DomainError(f"label {labels.reshape(-1)[place].item()!r} is neither 0 nor 1", role="y_true", row=row, column=column)
 
 
-class _Ranking(Metric):
+class Ranking(Metric):
     """What the two areas have in common."""
 
     lift: LiftBy
@@ -114,7 +115,7 @@ class _Ranking(Metric):
     source="sklearn.metrics.roc_auc_score; Hanley and McNeil (1982), https://doi.org/10.1148/radiology.143.1.7063747",
     memory="the distinct scores",
 )
-class RocAuc(_Ranking):
+class RocAuc(Ranking):
     """The exact area under the ROC curve.
 
     Parameters
@@ -139,6 +140,11 @@ class RocAuc(_Ranking):
     def __init__(self, average: str | None = "macro", name: str | None = None, dtype: str | None = None) -> None:
         super().__init__(average, name, dtype)
 
+    def spread(self, clustered: bool) -> Spread:
+        from xent.core.spread_of_areas import OfArea, influence_on_roc
+
+        return OfArea(self.lift, influence_on_roc, clustered)
+
     @property
     def area(self) -> Callable[[Table, Table], float]:
         return area_under_roc
@@ -154,7 +160,7 @@ class RocAuc(_Ranking):
     source="sklearn.metrics.average_precision_score",
     memory="the distinct scores",
 )
-class AveragePrecision(_Ranking):
+class AveragePrecision(Ranking):
     """The exact area under the steps of the precision-recall curve.
 
     Parameters
@@ -178,6 +184,11 @@ class AveragePrecision(_Ranking):
 
     def __init__(self, average: str | None = "macro", name: str | None = None, dtype: str | None = None) -> None:
         super().__init__(average, name, dtype)
+
+    def spread(self, clustered: bool) -> Spread:
+        from xent.core.spread_of_areas import OfArea, influence_on_average_precision
+
+        return OfArea(self.lift, influence_on_average_precision, clustered)
 
     @property
     def area(self) -> Callable[[Table, Table], float]:

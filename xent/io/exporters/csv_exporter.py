@@ -32,27 +32,21 @@ def to_tsv(result: Result) -> str:
     return _table(result, "\t")
 
 
-def _table(result: Result, delimiter: str) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(_line(metric) for metric in (*result.metrics, *result.slices))
-    writer.writerows(_gate_line(gate) for gate in result.gates)
-    return text.getvalue()
+def records(result: Result) -> list[dict[str, Any]]:
+    """A record for each value and then for each gate, as they are: every one has all of `COLUMNS`, with None for what is not there."""
+    return [*map(_of_metric, (*result.metrics, *result.slices)), *map(_of_gate, result.gates)]
 
 
-def _line(metric: MetricResult) -> list[str]:
+def _of_metric(metric: MetricResult) -> dict[str, Any]:
     ci, health = metric.ci, metric.health
-    names = {
+    return {
+        **dict.fromkeys(COLUMNS),
         "name": metric.name,
-        "label": metric.label or "",
-        "slice": slice_text(metric),
-        "direction": metric.direction,
-        "signature": metric.signature,
-    }
-    numbers = {
+        "label": metric.label,
+        "slice": None if metric.slice is None else slice_text(metric),
         "value": metric.value,
         "count": metric.count,
+        "direction": metric.direction,
         "ci_level": ci and ci.level,
         "ci_low": ci and ci.low,
         "ci_high": ci and ci.high,
@@ -61,24 +55,38 @@ def _line(metric: MetricResult) -> list[str]:
         "renormalised": health and health.renormalised,
         "max_sum_error": health and health.max_sum_error,
         "exact_value": health and health.exact_value,
+        "signature": metric.signature,
     }
-    return _cells(names, numbers)
 
 
-def _gate_line(gate: Mapping[str, Any]) -> list[str]:
-    names = {
+def _of_gate(gate: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **dict.fromkeys(COLUMNS),
         "name": gate["metric"],
-        "slice": "" if gate["slice"] is None else gate_slice_text(gate),
+        "slice": None if gate["slice"] is None else gate_slice_text(gate),
+        "value": gate["value"],
+        "count": gate["count"],
         "gate": gate["gate"],
         "outcome": gate["outcome"],
         "reason": gate["reason"],
     }
-    return _cells(names, {"value": gate["value"], "count": gate["count"]})
 
 
-def _cells(names: Mapping[str, str], numbers: Mapping[str, Any]) -> list[str]:
-    cells = {key: harmless(value) for key, value in names.items()} | {key: _number(value) for key, value in numbers.items()}
-    return [cells.get(column, "") for column in COLUMNS]
+def _table(result: Result, delimiter: str) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([cell(value) for value in record.values()] for record in records(result))
+    return text.getvalue()
+
+
+def cell(value: Any) -> str:
+    """A value as it stands between the separators."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return harmless(value)
+    return repr(value) if isinstance(value, int | float) else json_text(plain(value)).rstrip("\n")
 
 
 def harmless(name: str) -> str:
@@ -88,9 +96,3 @@ def harmless(name: str) -> str:
     ("'=1+1", 'de')
     """
     return "'" + printable(name) if name.startswith(("=", "+", "-", "@", "\t", "\r")) else printable(name)
-
-
-def _number(value: Any) -> str:
-    if value is None:
-        return ""
-    return repr(value) if isinstance(value, int | float) else json_text(plain(value)).rstrip("\n")

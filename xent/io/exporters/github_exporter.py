@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xent.core.errors import DataError
 from xent.io.escaping import printable
-from xent.io.exporters.markdown_exporter import gate_table, to_markdown
+from xent.io.exporters.markdown_exporter import to_markdown
 from xent.io.gate_words import outcome_word, slice_text
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ MOST_ANNOTATIONS = 10
 MOST_BYTES = 1 << 20
 """The longest summary that GitHub takes; of a longer one it shows nothing."""
 
-_CUT = "\n\n... The rest is in the result: this is as long as a summary may be.\n"
+_HEAD = "### xent\n\n"
 
 _WORST_FIRST = ("fail", "error", "inconclusive", "pass")
 
@@ -63,16 +63,10 @@ def _property(text: str) -> str:
 
 
 def step_summary(result: Result, most: int = MOST_BYTES) -> str:
-    """The result in Markdown, at most so many bytes long, cut at the end of a line."""
-    # The verdict and the gates come first, so that a cut takes values and not them.
-    head = "### xent\n\n"
-    text = f"{head}{gate_table(result)}\n" if result.gates else head
-    text += f"{to_markdown(result._replace(gates=()))}\n"
-    content = text.encode("utf-8", "replace")
-    if len(content) <= most:
-        return text
-    kept = content[: max(0, most - len(_CUT))]
-    return kept[: kept.rfind(b"\n") + 1].decode("utf-8") + _CUT if b"\n" in kept else ""
+    """The result in Markdown, at most so many bytes long; nothing where not even the verdict has room."""
+    # The last line is empty, so that what a later step appends begins a paragraph of its own.
+    text = f"{_HEAD}{to_markdown(result, most - len(_HEAD) - 1)}\n"
+    return text if len(text.encode()) <= most else ""
 
 
 def append_summary(result: Result, path: Path) -> None:

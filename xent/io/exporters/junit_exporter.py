@@ -9,6 +9,7 @@ from xml.sax.saxutils import quoteattr
 from xent.io.escaping import printable
 from xent.io.exporters.plain import json_text
 from xent.io.gate_words import outcome_word, slice_text, verdict_sentence
+from xent.io.slice_words import slice_name
 
 if TYPE_CHECKING:
     from xent.core.result import MetricResult, Result
@@ -20,9 +21,10 @@ def to_junit(result: Result) -> str:
     What does not stop a job, an inconclusive gate or one that only warns, is a skipped test. The values are properties of the suite.
     """
     kinds = [_kind(gate) for gate in result.gates]
-    counts = {"tests": len(kinds), "failures": kinds.count("failure"), "errors": kinds.count("error"), "skipped": kinds.count("skipped")}
+    counts = {"tests": len(kinds), "failures": kinds.count("failure"), "errors": kinds.count("error")}
+    # Jenkins's schema knows what was skipped of a suite, and not of all of them.
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites{_attributes(name='xent', **counts, time=0)}>"]
-    lines += [f"  <testsuite{_attributes(name='xent', **counts, time=0)}>", "    <properties>"]
+    lines += [f"  <testsuite{_attributes(name='xent', **counts, skipped=kinds.count('skipped'), time=0)}>", "    <properties>"]
     lines += [f"      <property{_attributes(name=name, value=value)}/>" for name, value in _properties(result)]
     lines.append("    </properties>")
     for gate, kind in zip(result.gates, kinds, strict=True):
@@ -54,7 +56,7 @@ def _properties(result: Result) -> list[tuple[str, str]]:
 
 def _name(metric: MetricResult) -> str:
     name = metric.name if metric.label is None else f"{metric.label} ({metric.name})"
-    return name if metric.slice is None else f"{name} [{', '.join(f'{key}={value}' for key, value in metric.slice.items())}]"
+    return name if metric.slice is None else f"{name} [{slice_name(metric.slice)}]"
 
 
 def _attributes(**values: Any) -> str:

@@ -43,7 +43,16 @@ def json_text(value: Any, indent: int | None = None) -> str:
     text = json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
     # These characters can only stand inside strings, so the escape is the same text.
     text = _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-    return _SURROGATE.sub("\ufffd", text) + "\n"
+    return sound(text) + "\n"
+
+
+def sound(text: str) -> str:
+    r"""`text` as UTF-8 can hold it: half a surrogate pair, which a file name that is not UTF-8 has, becomes the sign for what is unknown.
+
+    >>> sound("caf\udce9") == "caf\ufffd"
+    True
+    """
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def result_as_dict(result: Result) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class ArrowTable(Table):
         self.name = place.name
         self._place = place
         with reading(self.name):
-            with place.open_file() as file:
+            with place.open_file([(0, 4)]) as file:
                 magic = file.read(4)
             if magic == b"FEA1":
                 raise DataError(f"{self.name}: Feather version 1 is not read; write it again with version 2")
@@ -33,7 +33,8 @@ class ArrowTable(Table):
 
     def _open(self, columns: Sequence[str] | None) -> Any:
         options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else [self._schema.names.index(name) for name in columns])
-        file = self._place.open_seekable()
+        # For the schema alone, what it takes is read, and nothing ahead.
+        file = self._place.open_seekable(() if columns is None else None)
         is_file = file.read(6) == b"ARROW1"
         file.seek(0)
         return pa.ipc.open_file(file, options=options) if is_file else pa.ipc.open_stream(file, options=options)

@@ -82,7 +82,7 @@ class CsvTable(Table):
 
     def _read_within(self, columns: list[str], chunk_rows: int | None, share: Share, skip: int) -> Iterator[Chunk]:
         with reading(self.name), self._place.open_file() as file:
-            begin, end = stretch_of(file, os.fstat(file.fileno()).st_size, self._delimiter, share, skip)
+            begin, end = stretch_of(file, file.seek(0, os.SEEK_END), self._delimiter, share, skip)
         if begin.offset < end:
             yield from self._read(columns, chunk_rows, begin, end)
 

@@ -61,7 +61,7 @@ class JsonLinesTable(Table):
 
     def _read_within(self, columns: list[str], size: int, share: Share, skip: int) -> Iterator[Chunk]:
         with reading(self.name), self._place.open_file() as file:
-            begin, end = stretch_of(file, os.fstat(file.fileno()).st_size, None, share, skip)
+            begin, end = stretch_of(file, file.seek(0, os.SEEK_END), None, share, skip)
         if begin.offset < end:
             yield from self._read(columns, size, begin, end)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from xent.core.errors import DataError
-from xent.io.places import Place
+from xent.io.places import Place, Stretch
 from xent.io.shards import WHOLE as WHOLE_SOURCE
 from xent.io.shards import Share
 from xent.io.tables import Chunk, Field, Kind, Part, Table, reading, rows_per_chunk
@@ -32,7 +33,7 @@ _LONGEST_HEADER = 1 << 16
 class Header:
     """What an NPY header says: where the values start, their type, shape and order."""
 
-    def __init__(self, name: str, stream: IO[bytes]) -> None:
+    def __init__(self, name: str, stream: IO[bytes] | io.RawIOBase) -> None:
         magic = stream.read(8)
         if magic[:6] != b"\x93NUMPY" or len(magic) < 8:
             raise DataError(f"{name}: is not an NPY file")
@@ -87,9 +88,9 @@ class NpyTable(Table):
     def __init__(self, place: Place) -> None:
         self.name = place.name
         self._place = place
-        with reading(self.name), place.open_file() as file:
+        with reading(self.name), place.open_file(()) as file:
             self._header = Header(self.name, file)
-            found, expected = os.fstat(file.fileno()).st_size, self._header.offset + self._header.rows * self._header.row_bytes
+            found, expected = file.seek(0, os.SEEK_END), self._header.offset + self._header.rows * self._header.row_bytes
         if found != expected:
             what = "is truncated" if found < expected else "is longer than its header says"
             raise DataError(f"{self.name}: {what}: {found} bytes where an array of shape {self._header.shape} takes {expected}")
@@ -107,19 +108,28 @@ class NpyTable(Table):
         ]
 
     def _read(self, first: int, stop: int, size: int, skip: int = 0) -> Iterator[Chunk]:
-        with reading(self.name), self._place.open_file() as file:
+        across = self._header.fortran and len(self._header.shape) > 1
+        read = self._read_across if across else self._read_rows
+        with reading(self.name), self._place.open_file(self._stretches(first + skip, stop, across=across)) as file:
             for start in range(first + skip, stop, size):
                 rows = min(size, stop - start)
-                read = self._read_across if self._header.fortran and len(self._header.shape) > 1 else self._read_rows
                 yield Chunk(start, rows, {WHOLE: self._header.shaped(read(file, start, rows), rows)})
 
-    def _read_rows(self, file: IO[bytes], start: int, rows: int) -> npt.NDArray[Any]:
+    def _stretches(self, first: int, stop: int, *, across: bool) -> list[Stretch]:
+        """Where in the file some rows lie."""
+        header = self._header
+        if not across:
+            return [(header.offset + first * header.row_bytes, header.offset + stop * header.row_bytes)]
+        lines = (header.offset + at * header.rows * header.dtype.itemsize for at in range(header.row_values))
+        return [(line + first * header.dtype.itemsize, line + stop * header.dtype.itemsize) for line in lines]
+
+    def _read_rows(self, file: io.RawIOBase, start: int, rows: int) -> npt.NDArray[Any]:
         header = self._header
         raw = np.empty(rows * header.row_values, dtype=header.dtype)
         _fill(self.name, file, header.offset + start * header.row_bytes, raw)
         return raw
 
-    def _read_across(self, file: IO[bytes], start: int, rows: int) -> npt.NDArray[Any]:
+    def _read_across(self, file: io.RawIOBase, start: int, rows: int) -> npt.NDArray[Any]:
         """Rows of an array in Fortran order, which lie apart, one stretch for each value of a row."""
         header = self._header
         raw = np.empty((header.row_values, rows), dtype=header.dtype)
@@ -128,12 +138,13 @@ class NpyTable(Table):
         return raw.reshape(-1)
 
 
-def _fill(name: str, file: IO[bytes], offset: int, values: npt.NDArray[Any]) -> None:
+def _fill(name: str, file: io.RawIOBase, offset: int, values: npt.NDArray[Any]) -> None:
     view = memoryview(values.view(np.uint8).data)
     done = 0
+    file.seek(offset)
     while done < len(view):
-        count = os.preadv(file.fileno(), [view[done:]], offset + done)
-        if count == 0:
+        count = file.readinto(view[done:])
+        if not count:
             raise DataError(f"{name}: ends at byte {offset + done}, before the last row; was it cut off while it was read?")
         done += count
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from xent.io.arrow_values import byte_width, field_of
-from xent.io.places import Place
+from xent.io.places import Place, Stretch
 from xent.io.shards import WHOLE, Share
 from xent.io.tables import Chunk, Part, Table, reading, rows_per_chunk
 
@@ -32,24 +33,28 @@ class ParquetTable(Table):
         self.fields = [field_of(field.name, field.type) for field in self._schema]
         self.rows = self._metadata.num_rows
 
-    def _open(self, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
+    def _open(self, metadata: pq.FileMetaData | None = None, stretches: Sequence[Stretch] = ()) -> pq.ParquetFile:
         return pq.ParquetFile(
-            self._place.open_seekable(), metadata=metadata, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True
+            self._place.open_seekable(stretches), metadata=metadata, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True
         )
 
     def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE) -> list[Part]:
         wanted = set(columns)
         width = sum(byte_width(field.type) for field in self._schema if field.name in wanted)
         size = rows_per_chunk(chunk_rows, width)
-        parts: list[Part] = []
+        groups: list[tuple[int, int]] = []
         first = 0
         begin, end = share.range(self._metadata.num_rows)
         for group in range(self._metadata.num_row_groups):
             rows = self._metadata.row_group(group).num_rows
             if begin <= first < end and (self._may_hold is None or self._may_hold(self._bounds(group))):
-                parts.append(Part(partial(self._read, group, first, list(columns), size), rows=rows))
+                groups.append((group, first))
             first += rows
-        return parts
+        following = [*(group for group, _ in groups), None][1:]
+        return [
+            Part(partial(self._read, *one, list(columns), size, next_one), rows=self._metadata.row_group(one[0]).num_rows)
+            for one, next_one in zip(groups, following, strict=True)
+        ]
 
     def restrict(self, may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
         self._may_hold = may_hold
@@ -60,9 +65,27 @@ class ParquetTable(Table):
         known = {column.path_in_schema: column.statistics for column in columns if column.statistics is not None}
         return {name: (found.min, found.max) for name, found in known.items() if found.has_min_max}
 
-    def _read(self, group: int, first: int, columns: list[str], size: int) -> Iterator[Chunk]:
+    def _stretches(self, group: int, columns: Sequence[str]) -> list[Stretch]:
+        """Where in the file some columns of a row group lie."""
+        row_group = self._metadata.row_group(group)
+        wanted, found = set(columns), []
+        for at in range(row_group.num_columns):
+            chunk = row_group.column(at)
+            # A path is the name of a column and, of nested ones, what lies in it, with dots between them; a name may hold dots too.
+            if not wanted.isdisjoint(accumulate(chunk.path_in_schema.split("."), "{}.{}".format)):
+                start = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
+                found.append((start, start + chunk.total_compressed_size))
+        return found
+
+    def _read(self, group: int, first: int, columns: list[str], size: int, following: int | None) -> Iterator[Chunk]:
         with reading(self.name):
-            file = self._open(self._metadata)
+            stretches: list[Stretch] = []
+            if self._place.is_remote:
+                stretches = self._stretches(group, columns)
+                if following is not None:
+                    # Asked for before they are needed, so that they come while these are computed with.
+                    self._place.expect(self._stretches(following, columns))
+            file = self._open(self._metadata, stretches)
             for batch in file.iter_batches(size, row_groups=[group], columns=columns, use_threads=False):
                 yield _chunk(first, batch)
                 first += batch.num_rows

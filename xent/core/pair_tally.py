@@ -1,0 +1,139 @@
+"""The accumulator of a comparison: a tally whose batches carry the predictions of two models, of all rows and of every slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xent.core.decisions import known_class, predicted_class
+from xent.core.paired import Change, Pairing, counted, pairing_of
+from xent.core.slices import SlicedTally
+from xent.core.states import State
+from xent.core.tally import Need, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xent.core.arrays import Array
+    from xent.core.batch import Batch
+    from xent.core.metric import Metric
+
+
+def candidate_of(block: Batch) -> Batch:
+    """The rows of a block as the candidate predicts them, in the same slices and folds."""
+    assert block.partner is not None
+    seen = block.partner.weighted(block.sample_weight)
+    seen.groups, seen.folds, seen.keys = block.groups, block.folds, block.keys
+    return seen
+
+
+class OfCandidate(NamedTuple):
+    """What a metric needs to know of the candidate, as `need` says."""
+
+    need: Need
+
+    def view(self, block: Batch) -> Batch:
+        """The rows as the metric sees them."""
+        return self.need.view(block.derive(candidate_of))
+
+    def lift(self, view: Batch) -> State:
+        """The metric's own state."""
+        return self.need.lift(view)
+
+
+class OfBoth(NamedTuple):
+    """What the spread of a difference needs to know of both models."""
+
+    need: Need
+    pairing: Pairing
+
+    def view(self, block: Batch) -> tuple[Batch, Batch]:
+        """The rows as the metric sees them, for both models."""
+        return self.need.view(block), self.need.view(block.derive(candidate_of))
+
+    def lift(self, views: tuple[Batch, Batch]) -> State:
+        """What the pairing keeps."""
+        return self.pairing.lift(*views)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flips(State):
+    """Rows that are decided in another way; of them, those that are right now (`fixed`), and those that were right before (`broken`)."""
+
+    changed: Array
+    fixed: Array
+    broken: Array
+
+
+def flips(base: Batch, candidate: Batch) -> Flips:
+    """The changed decisions of a block; its views are those of "decisions"."""
+    true = base.derive(known_class)
+    before, after = (batch.y_pred if batch.y_pred.ndim == 1 else batch.derive(predicted_class) for batch in (base, candidate))
+    changed = before != after
+    return Flips(*(counted(found, base) for found in (changed, changed & (after == true), changed & (before == true))))
+
+
+@dataclass(frozen=True, slots=True)
+class FlipsOf:
+    """Counts changed decisions; a `Pairing` only in that it lifts from both models."""
+
+    def lift(self, base: Batch, candidate: Batch) -> Flips:
+        return flips(base, candidate)
+
+    def change(self, metric: Metric, base: Any, candidate: Any, extra: Any, level: float) -> Change:
+        raise NotImplementedError
+
+
+_DECIDED = frozenset({"binary", "categorical", "classwise", "decisions", "classes"})
+"""Inputs of metrics whose predictions decide for a class."""
+
+
+class Paired(Tally):
+    """What tallies of pairs have in common."""
+
+    __slots__ = ()
+
+    def _states_needed(self) -> Sequence[Any]:
+        needs: dict[Any, None] = {}
+        for metric in self.metrics:
+            need = self._need(metric, metric.lift)
+            both = self.need_of_both(metric)
+            needs |= dict.fromkeys((need, OfCandidate(need), *([] if both is None else [both])))
+        flips = self.need_of_flips()
+        return [*needs, *([] if flips is None else [flips])]
+
+    def need_of_both(self, metric: Metric) -> OfBoth | None:
+        """What is kept of both models for a metric's difference."""
+        assert self.confidence is not None
+        pairing = pairing_of(metric, self.confidence.clustered)
+        return None if pairing is None else OfBoth(self._need(metric, metric.lift), pairing)
+
+    def need_of_flips(self) -> OfBoth | None:
+        """What is kept of the decisions of both; None where the metrics know of none."""
+        decided = [metric for metric in self.metrics if metric.row.inputs in _DECIDED]
+        if not decided:
+            return None
+        need = self._need(decided[0], decided[0].lift)
+        return OfBoth(need._replace(inputs="decisions", from_logits=need.from_logits or need.softened, softened=False), FlipsOf())
+
+
+class PairTally(Paired):
+    """A tally of the rows that two models have seen."""
+
+    __slots__ = ()
+
+
+class SlicedPairTally(Paired, SlicedTally):
+    """The same, and of every slice."""
+
+
+def change_of(pairs: Paired, tally: Tally, metric: Metric, group: int = 0) -> tuple[Any, Any, Change]:
+    """The values of both models, and their difference, in one group of a tally that `pairs` made."""
+    assert pairs.confidence is not None
+    need, both = pairs._need(metric, metric.lift), pairs.need_of_both(metric)
+    base, candidate = (tally.states[key].take(group) for key in (need, OfCandidate(need)))
+    values = [metric.finish(state)[0].tolist() for state in (base, candidate)]
+    if both is None:
+        difference = values[1] - values[0] if isinstance(values[0], float) else None
+        return values[0], values[1], Change(difference)
+    return values[0], values[1], both.pairing.change(metric, base, candidate, tally.states[both].take(group), pairs.confidence.level)

@@ -1,0 +1,136 @@
+"""From two data sets of the same rows to a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import xent
+from xent.core.differences import CandidateReport, Comparison, Decisions, Difference, adjusted, as_metric, finding
+from xent.core.judging import judge, slice_key
+from xent.core.pair_tally import Paired, PairTally, SlicedPairTally, change_of
+from xent.core.result import Interval, Result
+from xent.core.tally import Confidence, NanPolicy, Tally, signature
+from xent.io.evaluation import check_rows, data_report, tally_of
+from xent.io.row_pairs import RowPairs
+
+if TYPE_CHECKING:
+    from xent.core.gates import Gate
+    from xent.core.metric import Metric
+    from xent.core.result import DataReport
+    from xent.io.dataset import Dataset
+
+
+def compare(
+    base: Dataset,
+    candidates: Sequence[Dataset],
+    metrics: Sequence[Metric],
+    *,
+    level: float = 0.95,
+    margin: float | None = None,
+    nan: NanPolicy = "error",
+    from_logits: bool = False,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Comparison:
+    """Compares candidates with a base, row by row, or by the key that the data sets were opened with.
+
+    Parameters
+    ----------
+    base, candidates : the opened data sets; slices and clusters are those of the base
+    metrics : what to measure
+    level : the level of the intervals; where there are several candidates, that at which all their intervals hold together
+    margin : differences that lie within it on either side are as good as none
+    nan, from_logits : as in `xent.io.evaluation.evaluate`
+    seed : changes how rows are dealt into folds
+    progress : called with a number of rows after each chunk, from any thread
+
+    Raises
+    ------
+    DataError
+        The data cannot be used, or the data sets are not of the same rows.
+    NothingEvaluated
+        There are no rows that both have.
+    """
+    confidence = Confidence(1.0 - (1.0 - level) / len(candidates), seed, base.request.cluster is not None)
+    base_report: DataReport | None = None
+    reports: list[CandidateReport] = []
+    totals: list[Difference] = []
+    slices: list[Difference] = []
+    for number, candidate in enumerate(candidates):
+        pairs = RowPairs(base, candidate)
+        kind = PairTally if base.slicer is None else partial(SlicedPairTally, ways=len(base.slicer.ways))
+        tally = tally_of(pairs, metrics, partial(kind, confidence=confidence), nan=nan, from_logits=from_logits, progress=progress)
+        total = tally.total() if isinstance(tally, SlicedPairTally) else tally
+        check_rows(pairs, total)
+        base_report = data_report(pairs, total)
+        own = base_report._replace(sources=candidate.sources, columns=candidate.roles.describe())
+        reports.append(CandidateReport(own, pairs.unmatched_base, pairs.unmatched_candidate, _decisions(tally, total)))
+        totals += [_difference(tally, total, 0, metric, number, margin) for metric in metrics]
+        if isinstance(tally, SlicedPairTally) and base.slicer is not None:
+            for by, keys, way in zip(base.slicer.ways, base.slicer.keys, tally.slices, strict=True):
+                slices += [
+                    replace(_difference(tally, way, keys[key], metric, number, margin), slice=by.named(key))
+                    for key in by.sorted(keys)
+                    if keys[key] < way.groups and way.counts[keys[key]]
+                    for metric in metrics
+                ]
+    assert base_report is not None
+    return Comparison(xent.__version__, base_report, tuple(reports), level, margin, adjusted(totals), adjusted(slices))
+
+
+def _difference(pairs: Paired, tally: Tally, group: int, metric: Metric, candidate: int, margin: float | None) -> Difference:
+    base, value, change = change_of(pairs, tally, metric, group)
+    assert pairs.confidence is not None
+    known = change.low is not None
+    interval = Interval(pairs.confidence.level, change.low, change.high, change.method or "") if known else None
+    return Difference(
+        name=metric.row.name,
+        label=metric.name if metric.name != metric.row.name else None,
+        params=metric.parameters(),
+        direction=metric.row.direction,
+        signature=signature(metric),
+        count=int(tally.counts[group]),
+        slice=None,
+        candidate=candidate,
+        base=base,
+        value=value,
+        difference=change.difference,
+        ci=interval,
+        standard_error=change.standard_error,
+        p_value=change.p_value,
+        p_adjusted=None,
+        better=change.better,
+        worse=change.worse,
+        finding=finding(interval, metric.row.direction, margin),
+    )
+
+
+def _decisions(pairs: Paired, total: Tally) -> Decisions | None:
+    need = pairs.need_of_flips()
+    if need is None:
+        return None
+    flips: Any = total.states[need]
+    return Decisions(int(flips.changed[0]), int(flips.fixed[0]), int(flips.broken[0]))
+
+
+def judged(comparison: Comparison, gates: Sequence[Gate]) -> Comparison:
+    """The comparison with what became of gates on the first candidate, whose changes have paired intervals.
+
+    Raises
+    ------
+    UsageError
+        A gate names a metric that is unknown or not the only one of its name.
+    """
+    first = [one for one in (*comparison.differences, *comparison.slices) if one.candidate == 0]
+    results = []
+    for base in (False, True):
+        metrics = [as_metric(one, base=base) for one in first]
+        report = comparison.base if base else comparison.candidates[0].data
+        whole, parts = (tuple(one for one in metrics if (one.slice is None) is there) for there in (True, False))
+        results.append(Result(comparison.xent, report, whole, parts))
+    changes = {(one.label, one.signature, slice_key(one.slice)): one.ci for one in first if one.ci is not None}
+    found = judge(results[0], gates, results[1], changes=changes)
+    return comparison._replace(gates=found.gates, verdict=found.verdict)
