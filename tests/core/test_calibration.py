@@ -8,7 +8,7 @@ import sklearn.metrics
 
 from xent.core.batch import Batch
 from xent.core.errors import UsageError
-from xent.core.metrics.calibration import BrierScore, ExpectedCalibrationError
+from xent.core.metrics.calibration import BrierScore, ExpectedCalibrationError, MaximumCalibrationError
 from xent.core.metrics.crossentropy import SparseCategoricalCrossentropy
 from xent.core.metrics.perplexity import Perplexity
 from xent.core.tally import Tally
@@ -164,3 +164,14 @@ def test_bins_of_equal_mass_hold_equally_many():
     assert metric(np.zeros(10), p) == pytest.approx(pairs.mean(), rel=1e-14)
     with pytest.raises(UsageError, match="binning"):
         ExpectedCalibrationError(binning="quantile")
+
+
+@pytest.mark.parametrize("bins", [5, 15])
+def test_errors_are_those_of_netcal(bins):
+    netcal = pytest.importorskip("netcal.metrics.confidence", exc_type=ImportError)
+    rng = np.random.default_rng(3)
+    p = rng.random(2000)
+    y = (rng.random(2000) < p**1.3).astype(int)
+    assert ExpectedCalibrationError(bins)(y, p) == pytest.approx(netcal.ECE(bins).measure(p, y), rel=1e-12)
+    assert MaximumCalibrationError(bins)(y, p) == pytest.approx(netcal.MCE(bins).measure(p, y), rel=1e-12)
+    assert ExpectedCalibrationError(bins)(np.eye(4)[INDEX], SCORES) == pytest.approx(netcal.ECE(bins).measure(SCORES, INDEX), rel=1e-12)
