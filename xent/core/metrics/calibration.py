@@ -233,6 +233,10 @@ class MaximumCalibrationError(_CalibrationError):
     def __init__(self, bins: int = 15, binning: str = "width", name: str | None = None, dtype: str | None = None) -> None:
         super().__init__(bins, binning, "confidence", name, dtype)
 
+    def spread(self, clustered: bool) -> Spread | None:
+        # Which bin is farthest off is largely chance, and the rows that are left without some say nothing of it.
+        return None
+
     def value(self, share: Array, distance: Array, weight: Array, happened: Array) -> Array:
         return normed("max", share, distance)
 
@@ -331,7 +335,20 @@ class DebiasedCalibrationError(_CalibrationError):
     def __init__(self, bins: int = 15, binning: str = "mass", name: str | None = None, dtype: str | None = None) -> None:
         super().__init__(bins, binning, "confidence", name, dtype)
 
+    def spread(self, clustered: bool) -> Spread | None:
+        from xent.core.spread_of_bins import OfSquare
+
+        return OfSquare(self.lift)
+
+    def finish(self, state: CellCounts | ScoreTables) -> Array:
+        """The error of every group."""
+        return np.asarray(np.sqrt(np.maximum(0.0, self.square(state))))
+
+    def square(self, state: CellCounts | ScoreTables) -> Array:
+        """The estimate of the square of the error of every group, which may be negative."""
+        return super().finish(state)
+
     def value(self, share: Array, distance: Array, weight: Array, happened: Array) -> Array:
         telling = weight > 1.0
         chance = np.divide(happened * (1.0 - happened), weight - 1.0, out=np.zeros(weight.shape), where=telling)
-        return np.asarray(np.sqrt(np.maximum(0.0, (share * telling * (distance**2 - chance)).sum(axis=-1))))
+        return np.asarray((share * telling * (distance**2 - chance)).sum(axis=-1))
