@@ -157,3 +157,40 @@ def test_errors(xent, pets, args, status, message):
 
 def test_of_accuracy_the_smallest_are_the_worst(xent, pets):
     assert "higher is better: the worst rows are those of --smallest" in xent("top", *pets, "-m", "categorical_accuracy").err
+
+
+def test_missing_values(xent, folder):
+    (folder / "n.csv").write_text("y_true,y_pred\n1.5,2\n,9\n1,nan\n1,4\n")
+    refused = xent("top", "n.csv", "-m", "mae")
+    assert (refused.status, refused.out) == (3, "")
+    assert "n.csv: column 'y_true', row 2: a value is missing" in refused.err
+    skipped = found(xent("top", "n.csv", "-m", "mae", "--nan", "skip"))
+    assert [row["row"] for row in skipped["rows"]] == [4, 1]
+    assert skipped["data"]["rows_dropped"] == 2
+    listed = found(xent("top", "n.csv", "-m", "mae", "--nan", "propagate"))
+    assert [(row["row"], row["loss"]) for row in listed["rows"]] == [(2, "nan"), (3, "nan"), (4, 3.0), (1, 0.5)]
+    assert listed["metric"]["value"] == "nan"
+
+
+def test_names_from_outside_are_escaped(xent, folder):
+    (folder / "h.csv").write_text('label,p_[red]a,p_\x1b[31mb,"k|<b>"\n0,0.25,0.75,"=1+1|<script>"\n1,0.5,0.5,"\u202ex"\n1,0.9,0.1,\n')
+    args = ["top", "h.csv", "--key", "k|<b>", "-m", "cce", "-f"]
+    for form in ("table", "markdown", "csv", "json", "jsonl"):
+        ended = xent(*args, form)
+        assert ended.status == 0, ended.err
+        assert "\x1b" not in ended.out
+        assert "\u202e" not in ended.out
+    assert "| =1\\+1\\|&lt;script&gt; |" in xent(*args, "markdown").out
+    assert ",'=1+1|<script>," in xent(*args, "csv").out
+    assert "[red]a" in xent(*args, "table").out
+
+
+def test_labels_from_a_second_file(xent, folder):
+    (folder / "p.csv").write_text("id,p\n1,0.2\n2,0.9\n3,0.4\n")
+    (folder / "y.csv").write_text("id,y\n3,1\n2,0\n1,1\n")
+    rows = found(xent("top", "p.csv", "--labels", "y.csv", "--on", "id", "--pred", "p", "--label", "y", "--key", "id"))["rows"]
+    assert [(row["row"], row["keys"]["id"], row["label"], row["predicted"]) for row in rows] == [
+        (2, "2", 0, 1),
+        (1, "1", 1, 0),
+        (3, "3", 1, 0),
+    ]

@@ -48,10 +48,10 @@ FORMATS = ("table", "json", "jsonl", "csv", "markdown", "parquet")
 @click.option("--from-logits", is_flag=True, help="The predictions are logits.")
 @click.option(
     "--nan",
-    type=click.Choice(("error", "skip")),
+    type=click.Choice(("error", "skip", "propagate")),
     default="error",
     show_default=True,
-    help="What to do with rows in which a value is missing.",
+    help="What to do with rows in which a value is missing; propagate lists them before all others.",
 )
 @click.option("-f", "--format", "form", type=click.Choice(FORMATS), help="How to print them: table by default on a terminal, else json.")
 @click.option(
