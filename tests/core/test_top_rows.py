@@ -104,6 +104,7 @@ def test_a_class_that_is_ignored_is_left_out():
     top = TopRows([row_of("sparse_categorical_crossentropy").cls(ignore_class=0)], limit=9)
     top.update(Batch(np.array([0, 1]), np.array([[0.1, 0.9], [0.5, 0.5]])))
     assert [row.place[1] for row in top.rows_kept] == [1]
+    assert top.distribution().weights == (1.0,)
 
 
 def test_rows_cannot_be_ranked_by_an_area():

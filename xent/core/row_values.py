@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xent.core.cells import spread
 from xent.core.lazy import np
 from xent.core.metric import LiftBy, MeanOf, Metric
 from xent.core.reduced import RowsOf
-from xent.core.reduction import mean_of_rows, rows_of
+from xent.core.reduction import mean_of_rows, rows_of, terms_of
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
@@ -24,10 +23,12 @@ def row_values(batch: Batch, lift: LiftBy) -> tuple[Array, Array]:
     """The value and the weight of every row, shapes (n,); a row that the metric leaves out has weight 0."""
     options = dict(lift.options)
     values = batch.derive(lift.function, **options)
-    weight = 1.0 if batch.sample_weight is None else batch.sample_weight
-    if not isinstance(lift, MeanOf) or lift.mask is None:
-        return mean_of_rows(values), rows_of(values, weight)[1]
-    mask = lift.mask(batch, **options)
+    mask = lift.mask(batch, **options) if isinstance(lift, MeanOf) and lift.mask is not None else None
+    weights = terms_of(batch, values, mask)[1]
+    if weights is None:
+        weights = np.ones(len(batch))
+    if mask is None:
+        return mean_of_rows(values), weights
     sums, shares = rows_of(np.where(mask, values, 0.0), mask)
     means = np.divide(sums, shares, out=np.zeros(len(sums)), where=shares > 0.0)
-    return means, rows_of(values, spread(np.asarray(weight), values.shape) * mask)[1]
+    return means, weights
