@@ -191,7 +191,7 @@ class _Tempered(Metric):
 @metric(
     "temperature",
     direction="none",
-    range="[1/16, 16]",
+    range="[0.0625, 16]",
     inputs="categorical",
     formula="argmin over T of the mean of -ln softmax(x / T)_y, x the logits or the logarithms of the probabilities",
     source="Guo et al. (2017), https://arxiv.org/abs/1706.04599, section 4.2",
