@@ -85,7 +85,7 @@ class TopRows(Tally):
         for metric in self.metrics:
             if not has_row_values(metric):
                 raise UsageError(f"{metric.row.name} is no mean of the rows' values, so rows cannot be ranked by it")
-        self.needs.append(self._distribution_need())
+        self.needs = [*self.needs, self._distribution_need()]
 
     def _distribution_need(self) -> Need:
         metric = self.metrics[0]
