@@ -29,6 +29,7 @@ class Request:
     by : ways of slicing the rows, each a column, several with commas between them, or a cut such as "age=cut(age,18,30)"
     max_slices : the largest number of slices that one of them may have
     retries : how often to try again where a store or a server fails for a reason that may pass
+    keep, keep_all : columns that batches carry along, for whoever shows the rows; `keep_all` is all of them
     chunk_rows, threads : how to read, never what comes out
     """
 
@@ -47,5 +48,7 @@ class Request:
     by: tuple[str, ...] = ()
     max_slices: int = MAX_SLICES
     retries: int = RETRIES
+    keep: tuple[str, ...] = ()
+    keep_all: bool = False
     chunk_rows: int | None = None
     threads: int | None = None
