@@ -19,6 +19,7 @@ from xent.core.metrics.confusion import *  # noqa: F403
 from xent.core.metrics.confusion_matrix import *  # noqa: F403
 from xent.core.metrics.correlation import *  # noqa: F403
 from xent.core.metrics.crossentropy import *  # noqa: F403
+from xent.core.metrics.curves import *  # noqa: F403
 from xent.core.metrics.determination import *  # noqa: F403
 from xent.core.metrics.deviance import *  # noqa: F403
 from xent.core.metrics.divergence import *  # noqa: F403
@@ -35,6 +36,11 @@ from xent.core.metrics.perplexity import *  # noqa: F403
 from xent.core.metrics.ranking import *  # noqa: F403
 from xent.core.metrics.ranking_by_group import *  # noqa: F403
 from xent.core.metrics.regression import *  # noqa: F403
+from xent.core.metrics.reliability import *  # noqa: F403
+from xent.core.metrics.score_decomposition import *  # noqa: F403
+from xent.core.metrics.smooth_calibration import *  # noqa: F403
+from xent.core.metrics.temperature import *  # noqa: F403
+from xent.core.metrics.threshold_table import *  # noqa: F403
 from xent.core.table import row_of
 
 

@@ -8,10 +8,10 @@ import sklearn.metrics
 
 from xent.core.batch import Batch
 from xent.core.errors import UsageError
-from xent.core.metrics.calibration import BrierScore, ExpectedCalibrationError
+from xent.core.metrics.calibration import BrierScore, DebiasedCalibrationError, ExpectedCalibrationError, MaximumCalibrationError
 from xent.core.metrics.crossentropy import SparseCategoricalCrossentropy
 from xent.core.metrics.perplexity import Perplexity
-from xent.core.tally import Tally
+from xent.core.tally import Confidence, Tally
 
 RANDOM = np.random.default_rng(8)
 EVENTS = RANDOM.integers(0, 2, 400)
@@ -164,3 +164,37 @@ def test_bins_of_equal_mass_hold_equally_many():
     assert metric(np.zeros(10), p) == pytest.approx(pairs.mean(), rel=1e-14)
     with pytest.raises(UsageError, match="binning"):
         ExpectedCalibrationError(binning="quantile")
+
+
+@pytest.mark.parametrize("bins", [5, 15])
+def test_errors_are_those_of_netcal(bins):
+    netcal = pytest.importorskip("netcal.metrics.confidence", exc_type=ImportError)
+    rng = np.random.default_rng(3)
+    p = rng.random(2000)
+    y = (rng.random(2000) < p**1.3).astype(int)
+    assert ExpectedCalibrationError(bins)(y, p) == pytest.approx(netcal.ECE(bins).measure(p, y), rel=1e-12)
+    assert MaximumCalibrationError(bins)(y, p) == pytest.approx(netcal.MCE(bins).measure(p, y), rel=1e-12)
+    assert ExpectedCalibrationError(bins)(np.eye(4)[INDEX], SCORES) == pytest.approx(netcal.ECE(bins).measure(SCORES, INDEX), rel=1e-12)
+
+
+def test_the_interval_of_the_debiased_error_covers_it():
+    """Of predictions that are calibrated, and of some that are not by 0.1 everywhere, most intervals hold the error."""
+    rng = np.random.default_rng(12)
+    for off, least in ((0.0, 0.85), (0.1, 0.85)):
+        held = []
+        for _ in range(60):
+            p = rng.random(400) * 0.8
+            y = (rng.random(400) < p + off).astype(int)
+            tally = Tally([DebiasedCalibrationError(10)], confidence=Confidence(0.95))
+            tally.update(Batch(y, p))
+            found = tally.results()[0]
+            assert found.ci.low <= found.value <= found.ci.high
+            assert found.ci.high > 0.0
+            held.append(found.ci.low <= off <= found.ci.high)
+        assert np.mean(held) >= least
+
+
+def test_the_largest_error_has_no_interval():
+    tally = Tally([MaximumCalibrationError()], confidence=Confidence(0.95))
+    tally.update(Batch(EVENTS, CHANCES))
+    assert tally.results()[0].ci is None

@@ -12,7 +12,8 @@ from xent.core.cells import Cells
 from xent.core.decisions import predicted_class
 from xent.core.derived import one_hot_or_dense
 from xent.core.groups import Groups
-from xent.core.metrics.calibration import ExpectedCalibrationError, bins_of
+from xent.core.labelled_scores import bins_of
+from xent.core.metrics.calibration import ExpectedCalibrationError
 from xent.core.metrics.fscore import F1Score
 from xent.core.scores import ScoreTables, Table
 from xent.core.table import row_of

@@ -19,6 +19,7 @@ COMMANDS = {
     "merge": ("xent.cli.merge", "Make one result of several states, bit for bit that of one run over all their rows."),
     "init": ("xent.cli.init_command", "Write a commented xent.toml for the files there are."),
     "inspect": ("xent.cli.inspect_command", "Look into files: columns, labels, ranges, and the command to evaluate them."),
+    "top": ("xent.cli.top", "List the rows with the largest loss, or the smallest."),
     "explain": (
         "xent.cli.explain",
         "Show one metric as keras, exact, sklearn and torch compute it, and the rows that make the difference.",

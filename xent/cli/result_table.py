@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xent.io.escaping import printable
+from xent.io.exporters.plain import table_size
 from xent.io.health_words import health_sentences
 from xent.io.slice_words import slice_text, worst_first
 
@@ -48,7 +49,9 @@ def result_table(result: Result, *, to_terminal: bool = False) -> str:
         table.add_row(_name(metric), *where, Text(shown(metric.value)), *sure, Text(ARROWS[metric.direction]), Text(f"{metric.count:,}"))
     health = (Text(line, style="yellow") for line in _health_lines(result.metrics))
     left = sorted({len(slices) for slices in ranked if len(slices) > MOST_SLICES})
-    more = (Text(f"the first {MOST_SLICES} of {count:,} slices; -f csv has all", style="dim") for count in left)
+    more = [Text(f"the first {MOST_SLICES} of {count:,} slices; -f csv has all", style="dim") for count in left]
+    if any(shown(metric.value) == table_size(metric.value) for metric in rows):
+        more.append(Text("-f json has all numbers of the tables", style="dim"))
     gates = []
     if result.gates:
         from xent.cli.gate_table import gate_parts
@@ -70,12 +73,14 @@ def printed(parts: Sequence[Table | Text | str], *, to_terminal: bool = False) -
 
 
 def shown(value: Any) -> str:
-    """A value with seven digits, as Keras shows its own; of a long array the first ones.
+    """A value with seven digits, as Keras shows its own; of a long list the first ones, and of a table of numbers its size.
 
-    >>> shown(0.1234567891), shown([0.5, float("nan")])
-    ('0.1234568', '[0.5, nan]')
+    >>> shown(0.1234567891), shown([0.5, float("nan")]), shown([[0.5, 0.25]] * 15)
+    ('0.1234568', '[0.5, nan]', '15 x 2 numbers')
     """
     if isinstance(value, list):
+        if (size := table_size(value)) is not None and _numbers_in(value) > MOST_VALUES:
+            return size
         head = ", ".join(shown(item) for item in value[:MOST_VALUES])
         return f"[{head}]" if len(value) <= MOST_VALUES else f"[{head}, … {len(value)} in all]"
     return f"{value:.7g}" if isinstance(value, float) else str(value)
@@ -91,6 +96,10 @@ def shown_interval(interval: Interval) -> str:
     if isinstance(interval.low, list):
         return ""
     return f"[{interval.low:.4g}, {interval.high:.4g}]"
+
+
+def _numbers_in(value: list[Any]) -> int:
+    return sum(_numbers_in(item) if isinstance(item, list) else 1 for item in value)
 
 
 def data_line(data: DataReport) -> str:

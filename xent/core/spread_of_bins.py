@@ -16,7 +16,7 @@ from xent.core.cells import to_float
 from xent.core.distributions import normal_cdf, normal_quantile, t_quantile
 from xent.core.folds import Folded, InFolds, variance
 from xent.core.lazy import np
-from xent.core.uncertainty import Estimate, unknown
+from xent.core.uncertainty import Estimate, OfFolds, around, unknown
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
@@ -69,6 +69,23 @@ class OfBins:
         spread = math.sqrt(float((deviations**2).sum()) * (1.0 - 2.0 / math.pi)) / float(total)
         calibrated = value <= by_chance + normal_quantile(0.5 + level / 2.0) * spread
         return Estimate(error, 0.0 if calibrated else middle - reach, middle + reach, "debiased")
+
+
+@dataclass(frozen=True, slots=True)
+class OfSquare(OfFolds):
+    """The spread of the root of an estimate that is negative as often as not where there is nothing: that of `metric.square`.
+
+    The jackknife gives an interval around the square, and the ends are the roots of its ends; so where the value is 0 because the square
+    is negative, the interval still says how much there may be. The standard error is that of a normal variable of equal interval.
+    """
+
+    def estimate(self, metric: Any, state: Any, extra: Folded, level: float) -> Estimate:
+        replicates = extra.replicates(metric.square)
+        if len(replicates) < 2:
+            return unknown(math.nan, "jackknife")
+        square = around(float(metric.square(state)[0]), math.sqrt(float(variance(replicates))), len(replicates) - 1, level, "jackknife")
+        low, high = (math.sqrt(max(0.0, end)) for end in (square.low, square.high))
+        return Estimate((high - low) / (2.0 * normal_quantile(0.5 + level / 2.0)), low, high, "jackknife")
 
 
 def _weights_and_gaps(state: CellCounts) -> tuple[Array, Array]:

@@ -37,6 +37,16 @@ _LOOK_ROWS = 1000
 """Rows that are looked at to see what the task is; a fixed number, so that the answer does not depend on the chunks."""
 
 
+class KeptBatch(Batch):
+    """A batch with the columns that are kept for whoever shows its rows."""
+
+    __slots__ = ("columns",)
+
+    def __init__(self, *args: Any, columns: Mapping[str, Column], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.columns = columns
+
+
 class Dataset:
     """All sources of a run as one sequence of rows.
 
@@ -46,6 +56,7 @@ class Dataset:
     fields : the columns of the first of them
     roles : which column is what
     classes : class names in the order of the predictions, where they are known
+    kept : the columns that batches carry along
     notes : what was chosen, as sentences
     rows : the number of rows where it is known before reading
     places : where all that is read comes from, labels last
@@ -72,6 +83,7 @@ class Dataset:
             self.is_piped |= place.is_pipe
         self.roles = self._resolve_roles(first)
         self.slicer = self._slicer(first)
+        self.kept = tuple(field.name for field in first.fields) if request.keep_all else request.keep
         self.classes = self._class_names()
         hard = len(self.roles.label) == 1
         self._decoder = LabelDecoder(self.classes if hard else None)
@@ -129,9 +141,9 @@ class Dataset:
         return Slicer([parse_by(text, names) for text in self.request.by], self.request.max_slices)
 
     def _texts(self) -> set[str]:
-        """The columns whose values name groups and slices. Labels are read as labels, and what `where` compares as what it looks like."""
-        texts = set() if self.slicer is None else self.slicer.texts - set(self.roles.label)
-        texts -= self._where.columns if self._where else set()
+        """The columns whose values name groups, slices and rows; labels, and what `where` compares, are read as what they look like."""
+        texts = (set() if self.slicer is None else self.slicer.texts) | set(self.kept)
+        texts -= {*self.roles.label, *(self._where.columns if self._where else ())}
         return texts | {column for column in (self.roles.group, self.roles.cluster, self.request.key) if column}
 
     def _resolve_roles(self, first: Table) -> Roles:
@@ -188,7 +200,7 @@ class Dataset:
         label = () if self._labels else self.roles.label
         where = sorted(self._where.columns) if self._where else []
         slices = self.slicer.columns if self.slicer else ()
-        return list(dict.fromkeys([*label, *self.roles.pred, *beside, *key, *where, *slices]))
+        return list(dict.fromkeys([*label, *self.roles.pred, *beside, *key, *where, *slices, *self.kept]))
 
     def _check_lengths(self) -> None:
         labels = self._labels
@@ -254,7 +266,8 @@ class Dataset:
             None if column is None else _keys(name, chunk, column, columns[column], row_numbers)
             for column in (self.roles.group, self.roles.cluster, self.request.key)
         )
-        batch = Batch(
+        kind = partial(KeptBatch, columns={column: columns[column] for column in self.kept}) if self.kept else Batch
+        batch = kind(
             y_true,
             preds[0] if len(preds) == 1 else Stack(tuple(preds)),
             None if weight is None else _numbers(name, chunk, weight, columns[weight]),

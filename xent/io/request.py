@@ -30,6 +30,7 @@ class Request:
     max_slices : the largest number of slices that one of them may have
     shard : read one of N disjoint parts of the rows, as "3/16" for the third of sixteen
     retries : how often to try again where a store or a server fails for a reason that may pass
+    keep, keep_all : columns that batches carry along, for whoever shows the rows; `keep_all` is all of them
     chunk_rows, threads : how to read, never what comes out
     """
 
@@ -49,5 +50,7 @@ class Request:
     max_slices: int = MAX_SLICES
     shard: str | None = None
     retries: int = RETRIES
+    keep: tuple[str, ...] = ()
+    keep_all: bool = False
     chunk_rows: int | None = None
     threads: int | None = None

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from xent.core import derived
 from xent.core.arrays import require_same_shape
 from xent.core.batch import Batch
-from xent.core.cells import spread
 from xent.core.errors import DomainError, UsageError
+from xent.core.labelled_scores import tables_of
 from xent.core.lazy import np
 from xent.core.metric import LiftBy, Metric
 from xent.core.precision import as_float
@@ -35,17 +35,7 @@ def score_tables(batch: Batch, *, by_column: bool) -> ScoreTables:
         missing = np.isnan(labels)
         positive, scores = positive & ~missing, np.where(missing, np.nan, scores)
     _check_labels(labels, positive)
-    cells = positive.astype(np.int64)
-    columns = 1
-    if by_column and scores.ndim > 1:
-        columns = scores.shape[-1]
-        cells = cells + 2 * np.arange(columns)
-    groups = batch.groups
-    if groups is not None:
-        codes = groups.codes * (2 * columns)
-        cells = cells + codes.reshape(codes.shape + (1,) * (cells.ndim - 1))
-    weights = None if batch.sample_weight is None else spread(batch.sample_weight, scores.shape).reshape(-1)
-    return ScoreTables.of(cells.reshape(-1), scores.reshape(-1), weights, 2 * columns, 1 if groups is None else groups.count)
+    return tables_of(batch, scores, positive, by_column=by_column)
 
 
 def _check_labels(labels: Array, positive: Array) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xent.io.escaping import printable
-from xent.io.exporters.plain import json_text
+from xent.io.exporters.plain import json_text, table_size
 from xent.io.gate_words import outcome_word, verdict_sentence
 from xent.io.gate_words import slice_text as gate_slice_text
 from xent.io.health_words import health_sentences
@@ -24,6 +24,9 @@ MOST_OPEN = 10
 """So many values of slices stand among the others; more of them are folded away."""
 
 MOST_SOURCES = 3
+
+MOST_TEXT = 200
+"""A table of numbers whose text is longer is told by its size: a curve in a cell would be all that is seen."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~])")
 _MENTION = re.compile(r"([@#])(?=\w)")
@@ -140,4 +143,8 @@ def escaped(name: str) -> str:
 
 
 def _number(value: Any) -> str:
-    return repr(value) if isinstance(value, int | float) else json_text(value).rstrip("\n")
+    if isinstance(value, int | float):
+        return repr(value)
+    size = table_size(value)
+    text = json_text(value).rstrip("\n")
+    return text if size is None or len(text) <= MOST_TEXT else size

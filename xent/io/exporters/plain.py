@@ -34,6 +34,18 @@ def plain(value: Any) -> Any:
     return plain(value.tolist()) if hasattr(value, "tolist") else str(value)
 
 
+def table_size(value: Any) -> str | None:
+    """The size of an array of rows, in words, for places that cannot show all of it; None where it is a number or a plain list.
+
+    >>> table_size([[0.0, 1.0], [0.5, 0.75], [1.0, 0.5]])
+    '3 x 2 numbers'
+    """
+    if not isinstance(value, list) or not value or not isinstance(value[0], list):
+        return None
+    lengths = {len(row) for row in value if isinstance(row, list)}
+    return f"{len(value)} x {lengths.pop()} numbers" if len(lengths) == 1 else f"{len(value)} rows of numbers"
+
+
 def json_text(value: Any, indent: int | None = None) -> str:
     r"""`value` as one JSON text that ends in a newline, numbers with as many digits as read back to the same bits.
 
