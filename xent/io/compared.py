@@ -13,7 +13,7 @@ from xent.core.judging import judge, slice_key
 from xent.core.pair_tally import Paired, PairTally, SlicedPairTally, change_of
 from xent.core.result import Interval, Result
 from xent.core.tally import Confidence, NanPolicy, Tally, signature
-from xent.io.evaluation import check_rows, data_report, tally_of
+from xent.io.evaluation import data_report, tally_of
 from xent.io.row_pairs import RowPairs
 
 if TYPE_CHECKING:
@@ -64,7 +64,6 @@ def compare(
         kind = PairTally if base.slicer is None else partial(SlicedPairTally, ways=len(base.slicer.ways))
         tally = tally_of(pairs, metrics, partial(kind, confidence=confidence), nan=nan, from_logits=from_logits, progress=progress)
         total = tally.total() if isinstance(tally, SlicedPairTally) else tally
-        check_rows(pairs, total)
         base_report = data_report(pairs, total)
         own = base_report._replace(sources=candidate.sources, columns=candidate.roles.describe())
         reports.append(CandidateReport(own, pairs.unmatched_base, pairs.unmatched_candidate, _decisions(tally, total)))

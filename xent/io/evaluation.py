@@ -112,7 +112,7 @@ def measured_of(dataset: Dataset, tally: Tally) -> Measured:
         assert isinstance(tally, SlicedTally)
         slices = tuple(Slices.of(*one) for one in zip(dataset.slicer.ways, dataset.slicer.keys, tally.slices, strict=True))
         tally = tally.total()
-    return Measured(tally, data_report(dataset, tally), slices, dataset.shares)
+    return Measured(tally, _report(dataset, tally), slices, dataset.shares)
 
 
 def _go_on(dataset: Dataset, before: Measured, progress: Callable[[int], None] | None) -> None:
@@ -133,7 +133,18 @@ class Watch(NamedTuple):
 
 
 def data_report(dataset: Dataset | RowPairs, tally: Tally) -> DataReport:
-    """What a tally has seen of a dataset."""
+    """What a tally has seen of a dataset.
+
+    Raises
+    ------
+    DataError, NothingEvaluated
+        As `check_rows` does.
+    """
+    check_rows(dataset, tally)
+    return _report(dataset, tally)
+
+
+def _report(dataset: Dataset | RowPairs, tally: Tally) -> DataReport:
     width = dataset.width
     return DataReport(
         sources=dataset.sources,

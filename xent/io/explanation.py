@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import xent
 from xent.core.comparison import BASELINE, Comparison, Example, Gap
 from xent.core.conventions import meaning
-from xent.io.evaluation import check_rows, data_report, tally_of
+from xent.io.evaluation import data_report, tally_of
 from xent.io.exporters.plain import data_as_dict
 
 if TYPE_CHECKING:
@@ -128,7 +128,6 @@ def explain(
     """
     known = {name: metric for name, metric in metrics.items() if metric is not None}
     tally = tally_of(dataset, list(known.values()), Comparison, nan=nan, from_logits=from_logits, progress=progress)
-    check_rows(dataset, tally)
     data = data_report(dataset, tally)
     found = dict(zip(known, zip(tally.results(), tally.gaps, strict=True), strict=True))
     baseline = known[BASELINE]
