@@ -16,7 +16,11 @@ MOST_LINES = 420
 LAYERS = {"core": 0, "io": 1, "cli": 2}
 """A module imports from its own layer and from those below. The modules beside the layers are the face of all of them."""
 
-PACKAGES = {"core": {"numpy"}, "io": {"numpy", "pandas", "pyarrow", "fsspec", "aiohttp"}, "cli": {"click", "rich"}}
+PACKAGES = {
+    "core": {"numpy"},
+    "io": {"numpy", "pandas", "pyarrow", "fsspec", "aiohttp", "distributed", "ray"},
+    "cli": {"click", "rich"},
+}
 """What each layer may import that is neither the standard library nor xent."""
 
 LIGHT = ["numpy", "pandas", "pyarrow", "rich", "click"]

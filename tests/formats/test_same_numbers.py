@@ -242,7 +242,7 @@ def test_row_groups_that_cannot_matter_are_not_read(tmp_path, where, groups):
     columns = {"label": [0, 1] * 6, "score": [0.25] * rows, "day": [day if day % 3 else None for day in range(rows)], "a b": ["x"] * rows}
     pq.write_table(pa.table(columns), tmp_path / "a.parquet", row_group_size=3)
     dataset = Dataset(Request(sources=(str(tmp_path / "a.parquet"),), where=where))
-    first_rows = [part.args[2].args[1] for part in dataset.parts()]
+    first_rows = [part._part.read.args[1] for part in dataset.parts()]
     assert [first // 3 for first in first_rows] == groups
 
 

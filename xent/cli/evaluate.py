@@ -14,10 +14,12 @@ from xent.cli.gating import gate_options
 from xent.cli.metrics_command import complete_metric
 from xent.cli.options import input_options, progress_option
 from xent.cli.outputs import FORMATS, check_state, output_formats, print_result, write_outputs
+from xent.cli.spreading import spreading_options
 from xent.io.request import MAX_SLICES
 
 if TYPE_CHECKING:
     from xent.cli.gating import Gating
+    from xent.cli.spreading import Spreading
     from xent.core.metric import Metric
     from xent.core.specs import Spec
     from xent.core.table import Row
@@ -106,10 +108,12 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only the bare numbers, all digits, one a line.")
 @progress_option
+@spreading_options
 @gate_options
 def command(
     request: Request,
     gating: Gating,
+    spreading: Spreading,
     metrics: tuple[str, ...],
     group: str | None,
     ci: float | None,
@@ -146,12 +150,13 @@ def command(
     gating.prepare(named=bool(metrics))
     if group is not None:
         request = dataclasses.replace(request, group=_checked_group(group, asked))
-    request = dataclasses.replace(request, by=checked_by(by), max_slices=max_slices, cluster=cluster)
+    request = dataclasses.replace(request, by=checked_by(by), max_slices=max_slices, cluster=cluster, shard=spreading.checked_shard())
     confidence = wanted_intervals(gating, ci, seed, cluster)
     read = (*request.sources, request.labels)
     formats = output_formats(outputs, form, read, quiet=quiet)
     if state is not None:
         check_state(state, formats, read, asked)
+    spreading = spreading.checked([*formats, state], read, asked)
     measured = evaluate_request(
         request,
         asked,
@@ -162,12 +167,14 @@ def command(
         from_logits=from_logits,
         confidence=confidence,
         identify=state is not None,
+        spreading=spreading,
         quiet=quiet,
         progress=progress,
     )
     result = gating.judged(measured.result())
     write_outputs(result, formats, {} if state is None else {state: measured})
     print_result(result, form, quiet=quiet)
+    spreading.finish()
     return gating.conclude(result, to_github="github" in (form, *formats.values()))
 
 
@@ -182,6 +189,7 @@ def evaluate_request(
     from_logits: bool,
     confidence: Confidence | None,
     identify: bool,
+    spreading: Spreading,
     quiet: bool,
     progress: bool | None,
 ) -> Measured:
@@ -190,17 +198,16 @@ def evaluate_request(
     from xent.cli.progress import Progress
     from xent.cli.signals import watched
     from xent.io.dataset import open_dataset
-    from xent.io.evaluation import measure
 
-    with watched(), open_dataset(request) as dataset:
+    with watched(spreading.patience), open_dataset(request) as dataset:
         if metrics is None:
             metrics = build(gating.with_gated(defaults_for(dataset)), flags, soft_flags)
         with Progress(dataset.rows, wanted=False if quiet and progress is None else progress) as bar:
-            measured = measure(
+            measured = spreading.measure(
                 dataset, metrics, nan=nan, from_logits=from_logits, identify=identify, confidence=confidence, progress=bar.add
             )
         # Said last, so that a run that fails says nothing but why.
-        for note in () if quiet else dataset.notes:
+        for note in () if quiet else (*dataset.notes, *spreading.notes):
             say(note)
         return measured
 

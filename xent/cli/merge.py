@@ -40,9 +40,11 @@ def command(states: tuple[str, ...], form: str | None, outputs: tuple[Path, ...]
     The result is, bit for bit, that of one run over all of them, slices included. States of other metrics, options or classes are
     refused, and so is the same input twice, whatever its files are called.
     """
+    from xent.cli.exits import say
     from xent.cli.signals import watched
-    from xent.core.errors import DataError
-    from xent.io.state_file import merge_states, read_state
+    from xent.core.errors import DataError, NothingEvaluated
+    from xent.io.merging import merge_states, missing_shards
+    from xent.io.state_file import read_state
 
     formats = output_formats(outputs, form, states, quiet=quiet)
     if state is not None:
@@ -52,6 +54,10 @@ def command(states: tuple[str, ...], form: str | None, outputs: tuple[Path, ...]
         raise DataError(f"{twice[0]}: is named twice, and its rows would count twice")
     with watched():
         merged = merge_states({name: read_state(name) for name in states})
+        if not merged.data.rows and state is None:
+            raise NothingEvaluated("there are no rows in the states")
         result = merged.result()
         write_outputs(result, formats, {} if state is None else {state: merged})
+    for sentence in missing_shards(merged):
+        say(f"warning: {sentence}")
     print_result(result, form, quiet=quiet)

@@ -19,9 +19,13 @@ PATIENCE = 1.0
 _ENDINGS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
+PATIENCE_TO_SAVE = 15.0
+"""The same where something is to be saved first."""
+
+
 @contextmanager
-def watched() -> Iterator[None]:
-    """While this lasts, an interruption ends the process within a second, whatever it waits for."""
+def watched(patience: float = PATIENCE) -> Iterator[None]:
+    """While this lasts, an interruption ends the process within so many seconds, whatever it waits for."""
     if threading.current_thread() is not threading.main_thread():
         # Only the main thread may arrange for signals; others are not interrupted anyway.
         yield
@@ -33,7 +37,7 @@ def watched() -> Iterator[None]:
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(reader, done), name="xent-signals", daemon=True)
+    watcher = threading.Thread(target=_watch, args=(reader, done, patience), name="xent-signals", daemon=True)
     watcher.start()
     try:
         yield
@@ -45,10 +49,10 @@ def watched() -> Iterator[None]:
         os.close(reader)
 
 
-def _watch(reader: int, done: threading.Event) -> None:
+def _watch(reader: int, done: threading.Event, patience: float) -> None:
     while arrived := os.read(reader, 1):
         ending = _ENDINGS.get(signal.Signals(arrived[0]))
-        if ending is not None and not done.wait(PATIENCE):
+        if ending is not None and not done.wait(patience):
             from xent.cli.exits import say
 
             say(f"error: {ending}")

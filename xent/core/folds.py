@@ -84,8 +84,8 @@ class Folded(State):
         folds = (places[:, None] * FOLDS + np.arange(FOLDS)).reshape(-1)
         return type(self)(regrouped(self.rows, folds, count * FOLDS), self.inner.regrouped(folds, count * FOLDS))
 
-    def after(self, sources: int) -> Self:
-        return type(self)(self.rows, self.inner.after(sources))
+    def renumbered(self, numbers: Sequence[int]) -> Self:
+        return type(self)(self.rows, self.inner.renumbered(numbers))
 
     def to_json(self) -> dict[str, Any]:
         return {"rows": self.rows.tolist(), "inner": {"kind": type(self.inner).__name__, **self.inner.to_json()}}

@@ -6,7 +6,7 @@ one streaming pass over a file gives either, the sum itself, or the value of eve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -109,8 +109,9 @@ class RowValues(State):
     def regrouped(self, places: Array, count: int) -> Self:
         return type(self)(self.values, self.places, places[self.codes], np.zeros(count))
 
-    def after(self, sources: int) -> Self:
-        return type(self)(self.values, self.places + np.array([sources, 0]), self.codes, self.groups)
+    def renumbered(self, numbers: Sequence[int]) -> Self:
+        sources = np.array(numbers, dtype=np.int64)[self.places[:, 0]]
+        return type(self)(self.values, np.column_stack([sources, self.places[:, 1]]), self.codes, self.groups)
 
     def to_json(self) -> dict[str, Any]:
         order = np.lexsort((self.places[:, 1], self.places[:, 0]))

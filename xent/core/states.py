@@ -7,7 +7,7 @@ element; so reading in chunks, in threads, in shards and resuming a run are one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -89,8 +89,8 @@ class State:
                 moved[field.name] = value.regrouped(places, count)
         return type(self)(**moved)
 
-    def after(self, sources: int) -> Self:
-        """The state of the same rows, read after so many other sources; most states do not know where their rows stood."""
+    def renumbered(self, numbers: Sequence[int]) -> Self:
+        """The state of the same rows, whose source i is source `numbers[i]`; most states do not know where their rows stood."""
         return self
 
     def to_json(self) -> dict[str, Any]:

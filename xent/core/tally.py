@@ -228,11 +228,13 @@ class Tally:
         """A tally of the same metrics and options for other slices, which has seen nothing."""
         return Tally(self.metrics, groups, self.nan, self.classes, self.from_logits, confidence=self.confidence)
 
-    def after(self, sources: int) -> Tally:
-        """A tally of the same rows, read after so many other sources."""
+    def renumbered(self, numbers: Sequence[int]) -> Tally:
+        """A tally of the same rows, whose source i is source `numbers[i]`."""
         moved = self.regrouped(np.arange(self.groups), self.groups)
-        moved.states = {need: state.after(sources) for need, state in moved.states.items()}
-        moved.contents = {number + sources: content for number, content in self.contents.items()}
+        moved.states = {need: state.renumbered(numbers) for need, state in moved.states.items()}
+        moved.contents = {numbers[number]: content for number, content in self.contents.items()}
+        if moved.missing is not None:
+            moved.missing = moved.missing._replace(source=numbers[moved.missing.source])
         return moved
 
     def results(self, group: int = 0) -> list[MetricResult]:

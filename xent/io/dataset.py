@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,11 +13,13 @@ import numpy as np
 
 from xent.core.batch import Batch, Stack
 from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageError
+from xent.io.batch_parts import BatchPart, PairedPart, RowsPart, Source, require_known, rows_before
 from xent.io.class_labels import LabelDecoder, decoded
 from xent.io.columns import numbers_of, rows_where
-from xent.io.places import open_source
+from xent.io.places import Place, open_source
 from xent.io.readers import open_place
 from xent.io.roles import Roles, class_names, resolve, resolve_label
+from xent.io.shards import WHOLE, Shard, Share, shares
 from xent.io.sources import expand, partition_of
 
 if TYPE_CHECKING:
@@ -24,12 +27,11 @@ if TYPE_CHECKING:
 
     from xent.core.groups import Groups
     from xent.core.table import Task
+    from xent.io.pairing import LabelsByKey, LabelsByRow
     from xent.io.request import Request
     from xent.io.slices import Slicer
     from xent.io.tables import Chunk, Column, Field, Table
     from xent.io.where import Where
-
-BatchPart = Callable[[], Iterator[Batch]]
 
 _LOOK_ROWS = 1000
 """Rows that are looked at to see what the task is; a fixed number, so that the answer does not depend on the chunks."""
@@ -57,19 +59,28 @@ class Dataset:
     kept : the columns that batches carry along
     notes : what was chosen, as sentences
     rows : the number of rows where it is known before reading
+    places : where all that is read comes from, labels last
+    is_piped : whether something can be read only once
     """
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self._where = None if request.where is None else _parsed(request.where)
         places = [open_source(path, request.input_format, retries=request.retries) for path in expand(request.sources, request.retries)]
-        self._tables = [_with_partition(place.path, open_place(place)) for place in places]
-        first = self._tables[0]
-        self.sources = tuple(table.name for table in self._tables)
-        self.fields: Sequence[Field] = first.fields
-        self._labels = None if request.labels is None else open_place(open_source(request.labels, retries=request.retries))
-        if request.on is not None and self._labels is None:
+        self.is_piped = any(place.is_pipe for place in places)
+        if request.on is not None and request.labels is None:
             raise UsageError("--on COLUMN joins a second file of labels: pass --labels FILE with it")
+        self._sources, self._tables = self._opened(places)
+        self.places = [places[source.place] for source in self._sources]
+        first = self._tables[0]
+        self.sources = tuple(source.table.name for source in self._sources)
+        self.fields: Sequence[Field] = first.fields
+        self._labels = None
+        if request.labels is not None:
+            place = open_source(request.labels, retries=request.retries)
+            self._labels = open_place(place)
+            self.places.append(place)
+            self.is_piped |= place.is_pipe
         self.roles = self._resolve_roles(first)
         self.slicer = self._slicer(first)
         self.kept = tuple(field.name for field in first.fields) if request.keep_all else request.keep
@@ -83,8 +94,8 @@ class Dataset:
             numbers = {*self.roles.pred, *([self.roles.weight] if self.roles.weight else []), *(self.roles.label if not hard else ())}
             texts = {*self._texts(), *(self.roles.label if hard and self._decoder.wants_text else ())}
             table.declare(texts=texts, numbers=numbers if self.slicer is None else numbers | self.slicer.numbers)
-        counts = [table.rows for table in self._tables]
-        self.rows = sum(count for count in counts if count is not None) if None not in counts and self._where is None else None
+        counted = self._where is None and request.shard is None
+        self.rows = rows_before(self._tables)[-1] if counted else None
         self._check_lengths()
         self._looked_at: list[tuple[list[Batch], Iterator[Batch]]] = []
 
@@ -93,6 +104,33 @@ class Dataset:
 
     def __exit__(self, *_: object) -> None:
         self._looked_at = []
+
+    def _opened(self, places: Sequence[Place]) -> tuple[list[Source], list[Table]]:
+        """The sources that are read, and all tables that are opened, of which the first says what the columns are."""
+        request = self.request
+        shares = [WHOLE] * len(places) if request.shard is None else self._shares(places, Shard.parse(request.shard))
+        by_row = request.labels is not None and request.on is None
+        tables = {
+            number: _with_partition(place.path, open_place(place))
+            for number, place in enumerate(places)
+            if number == 0 or by_row or shares[number] is not None
+        }
+        before = rows_before(list(tables.values())) if by_row else [0] * len(places)
+        mine = [(number, share) for number, share in enumerate(shares) if share is not None]
+        sources = [Source(at, number, tables[number], share, before[number]) for at, (number, share) in enumerate(mine)]
+        if by_row and request.shard is not None:
+            require_known(sources)
+        return sources, list(tables.values())
+
+    @staticmethod
+    def _shares(places: Sequence[Place], shard: Shard) -> Sequence[Share | None]:
+        # A pipe does not say how long it is.
+        return shares([place.size() or 1 for place in places], shard)
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """What is read of each of the sources."""
+        return tuple(source.share for source in self._sources)
 
     def _slicer(self, first: Table) -> Slicer | None:
         if not self.request.by:
@@ -166,61 +204,51 @@ class Dataset:
 
     def _check_lengths(self) -> None:
         labels = self._labels
-        counts = [table.rows for table in self._tables]
-        if labels is None or self.request.on or labels.rows is None or None in counts:
+        if labels is None or self.request.on or labels.rows is None:
             return
-        predictions = sum(count for count in counts if count is not None)
-        if labels.rows != predictions:
-            raise DataError(f"{labels.name}: has {labels.rows} rows, and {', '.join(self.sources)} {predictions}")
+        predictions = rows_before(self._tables)[-1]
+        if predictions is not None and labels.rows != predictions:
+            names = ", ".join(table.name for table in self._tables)
+            raise DataError(f"{labels.name}: has {labels.rows} rows, and {names} {predictions}")
 
-    def parts(self) -> list[BatchPart]:
+    def parts(self) -> Sequence[Callable[[], Iterator[Batch]]]:
         """Stretches of the rows that can be read beside each other; together, in order, they are all rows."""
         # What was looked at is not read again: a pipe could not be, and what comes from far costs.
         begun, self._looked_at = self._looked_at, []
-        return [*(partial(itertools.chain, seen, rest) for seen, rest in begun), *self._unread_parts()[len(begun) :]]
+        return [*(partial(itertools.chain, seen, rest) for seen, rest in begun), *self.stretches()[len(begun) :]]
 
-    def _unread_parts(self) -> list[BatchPart]:
-        if self._labels is not None:
-            return [self._paired]
-        return [
-            partial(self._batches_of, number, table, part)
-            for number, table in enumerate(self._tables)
-            for part in table.parts(self._columns(table), self.request.chunk_rows)
+    def stretches(self) -> Sequence[BatchPart]:
+        """All parts from their beginnings, which know how far they have been read; for sources that can be read again."""
+        read = [
+            (source, source.table.parts(self._columns(source.table), self.request.chunk_rows, source.share)) for source in self._sources
         ]
+        if self._labels is None:
+            return [RowsPart(source, part, self._batch) for source, parts in read for part in parts]
+        last = self._sources[-1]
+        # Whoever reads the last of the predictions sees whether labels are left over.
+        check_end = last.share.split is None or (last.share.shards[0] == last.share.split.of and last.table.contiguous)
+        return [PairedPart(read, self._open_labels, self._batch, end=rows_before(self._tables)[-1], check_end=check_end)]
 
     def batches(self) -> Iterator[Batch]:
         """All rows in order."""
         for part in self.parts():
             yield from part()
 
-    def _batches_of(self, number: int, table: Table, part: Callable[[], Iterator[Chunk]]) -> Iterator[Batch]:
-        for chunk in part():
-            yield self._batch(number, table.name, chunk, decoded(table.name, chunk, self.roles.label, self._decoder))
-
-    def _paired(self) -> Iterator[Batch]:
+    def _open_labels(self) -> LabelsByRow | LabelsByKey:
         labels, request = self._labels, self.request
         assert labels is not None
         # Imported by runs that need it, like others below: the start is short.
         from xent.io.pairing import LabelsByKey, LabelsByRow
 
-        source: LabelsByRow | LabelsByKey
         if request.on is not None:
-            source = LabelsByKey(labels, self.roles.label, request.on, self._decoder, request.chunk_rows)
-        else:
-            source = LabelsByRow(labels, self.roles.label, self._decoder, request.chunk_rows)
-        for number, table in enumerate(self._tables):
-            for part in table.parts(self._columns(table), request.chunk_rows):
-                for chunk in part():
-                    if isinstance(source, LabelsByKey):
-                        y_true = source.look_up(chunk.columns[str(request.on)], table.name, chunk.first)
-                    else:
-                        y_true = source.take(chunk.rows, table.name)
-                    yield self._batch(number, table.name, chunk, y_true)
-        if isinstance(source, LabelsByRow):
-            source.finish(", ".join(self.sources))
+            return LabelsByKey(labels, self.roles.label, request.on, self._decoder, request.chunk_rows)
+        return LabelsByRow(labels, self.roles.label, self._decoder, request.chunk_rows)
 
-    def _batch(self, number: int, name: str, chunk: Chunk, y_true: npt.NDArray[Any]) -> Batch:
-        columns, row_numbers = chunk.columns, None
+    def _batch(self, source: Source, chunk: Chunk, y_true: npt.NDArray[Any] | None) -> Batch:
+        """The rows of a chunk, whose labels are in it unless they are given."""
+        name, columns, row_numbers = source.table.name, chunk.columns, None
+        if y_true is None:
+            y_true = decoded(name, chunk, self.roles.label, self._decoder)
         if self._where is not None:
             mask = self._where(columns)
             row_numbers = np.flatnonzero(mask)
@@ -244,7 +272,7 @@ class Dataset:
             preds[0] if len(preds) == 1 else Stack(tuple(preds)),
             None if weight is None else _numbers(name, chunk, weight, columns[weight]),
             None if self.slicer is None else _groups(name, self.slicer, columns, len(y_true)),
-            origin=(number, chunk.first),
+            origin=(source.number, chunk.first),
             row_numbers=row_numbers,
             keys=keys,
             clusters=clusters,
@@ -267,6 +295,11 @@ class Dataset:
         width = self.width
         if width is not None and width > 2:
             return "multiclass"
+        if self.request.shard is not None:
+            # The same for every shard.
+            if self.is_piped:
+                raise UsageError("--shard of a pipe needs -m: what fits can only be seen in the first rows, which are gone then")
+            return Dataset(dataclasses.replace(self.request, shard=None)).task()
         first = self._first_batches()
         if not first:
             raise NothingEvaluated(f"{', '.join(self.sources)}: there are no rows")

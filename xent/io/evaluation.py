@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -16,12 +16,13 @@ from xent.core.result import DataReport, Result
 from xent.core.slices import SlicedTally
 from xent.core.tally import Confidence, NanPolicy, Tally
 from xent.io.measured import Measured, Slices
-from xent.io.workers import available_cores, work
+from xent.io.workers import Breaks, available_cores, work
 
 if TYPE_CHECKING:
     from xent.core.batch import Batch
     from xent.core.gates import Gate
     from xent.core.metric import Metric
+    from xent.io.checkpoint import Checkpoint
     from xent.io.dataset import Dataset
     from xent.io.row_pairs import RowPairs
 
@@ -66,23 +67,99 @@ def measure(
     from_logits: bool = False,
     identify: bool = False,
     confidence: Confidence | None = None,
+    may_be_empty: bool = False,
+    checkpoint: Checkpoint | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Measured:
-    """Like `evaluate`, but gives what the result is made from; with `identify` it can be merged with that of other rows."""
+    """Like `evaluate`, but gives what the result is made from; with `identify` it can be merged with that of other rows.
+
+    With `may_be_empty` no rows are no error. With a checkpoint, the work goes on from there if there is one, and its progress is saved.
+    """
+    kind = kind_of_tally(dataset, identify=identify, confidence=confidence)
+    if checkpoint is None:
+        measured = measured_of(dataset, tally_of(dataset, metrics, kind, nan=nan, from_logits=from_logits, progress=progress))
+    else:
+        parts = dataset.stretches()
+        before = checkpoint.begin(dataset, metrics, parts, nan=nan, from_logits=from_logits, identify=identify, confidence=confidence)
+        if before is not None:
+            _go_on(dataset, before, progress)
+
+        def with_before(tally: Tally) -> Measured:
+            mine = measured_of(dataset, tally)
+            return mine if before is None else before.merge(mine)
+
+        def look(total: Callable[[], Tally]) -> Callable[[], None]:
+            return checkpoint.saving(with_before(total()), parts)
+
+        left = [part for part in parts if not part.finished]
+        watch = Watch(look, checkpoint.every)
+        tally = tally_of(dataset, metrics, kind, nan=nan, from_logits=from_logits, progress=progress, parts=left, watch=watch)
+        measured = with_before(tally)
+    check_rows(dataset, measured.tally, may_be_empty=may_be_empty)
+    return measured
+
+
+def kind_of_tally(dataset: Dataset, *, identify: bool, confidence: Confidence | None) -> Callable[..., Tally]:
+    """What makes a tally that a dataset needs."""
     slicer = dataset.slicer
-    kind = Tally if slicer is None else partial(SlicedTally, ways=len(slicer.ways))
-    start = partial(kind, identify=identify, confidence=confidence)
-    tally = tally_of(dataset, metrics, start, nan=nan, from_logits=from_logits, progress=progress)
+    return partial(Tally if slicer is None else partial(SlicedTally, ways=len(slicer.ways)), identify=identify, confidence=confidence)
+
+
+def measured_of(dataset: Dataset, tally: Tally) -> Measured:
+    """What a tally has measured of a dataset, be it a result or not."""
     slices: tuple[Slices, ...] = ()
-    if slicer is not None:
+    if dataset.slicer is not None:
         assert isinstance(tally, SlicedTally)
-        slices = tuple(Slices.of(*one) for one in zip(slicer.ways, slicer.keys, tally.slices, strict=True))
+        slices = tuple(Slices.of(*one) for one in zip(dataset.slicer.ways, dataset.slicer.keys, tally.slices, strict=True))
         tally = tally.total()
-    return Measured(tally, data_report(dataset, tally), slices)
+    return Measured(tally, _report(dataset, tally), slices, dataset.shares)
+
+
+def _go_on(dataset: Dataset, before: Measured, progress: Callable[[int], None] | None) -> None:
+    """Counts what was done before towards the progress and the largest number of slices."""
+    if progress is not None:
+        progress(before.tally.rows)
+    if dataset.slicer is not None:
+        for known, way in zip(dataset.slicer.keys, before.slices, strict=True):
+            for key in way.keys:
+                known.setdefault(key, len(known))
+
+
+class Watch(NamedTuple):
+    """Who looks at a tally while it is made: gets a function that gives the tally so far, and returns what is to be done with it."""
+
+    look: Callable[[Callable[[], Tally]], Callable[[], None]]
+    every: float
 
 
 def data_report(dataset: Dataset | RowPairs, tally: Tally) -> DataReport:
     """What a tally has seen of a dataset.
+
+    Raises
+    ------
+    DataError, NothingEvaluated
+        As `check_rows` does.
+    """
+    check_rows(dataset, tally)
+    return _report(dataset, tally)
+
+
+def _report(dataset: Dataset | RowPairs, tally: Tally) -> DataReport:
+    width = dataset.width
+    return DataReport(
+        sources=dataset.sources,
+        rows=tally.rows - tally.rows_dropped,
+        rows_dropped=tally.rows_dropped,
+        weight_sum=float(tally.weights.to_float()[0]),
+        classes=len(dataset.classes) if dataset.classes else width if width and width > 1 else None,
+        columns=dataset.roles.describe(),
+        digest=digest.text(tally.digest),
+        class_names=dataset.classes,
+    )
+
+
+def check_rows(dataset: Dataset | RowPairs, tally: Tally, *, may_be_empty: bool = False) -> None:
+    """Looks whether a tally of a dataset means anything.
 
     Raises
     ------
@@ -92,21 +169,10 @@ def data_report(dataset: Dataset | RowPairs, tally: Tally) -> DataReport:
         There are no rows, or none are left.
     """
     _refuse_missing(dataset, tally)
-    evaluated = tally.rows - tally.rows_dropped
-    if not evaluated:
+    if not may_be_empty and tally.rows == tally.rows_dropped:
         left = f" without a missing value, of {tally.rows}" if tally.rows else ""
-        raise NothingEvaluated(f"{', '.join(dataset.sources)}: there are no rows{left}")
-    width = dataset.width
-    return DataReport(
-        sources=dataset.sources,
-        rows=evaluated,
-        rows_dropped=tally.rows_dropped,
-        weight_sum=float(tally.weights.to_float()[0]),
-        classes=len(dataset.classes) if dataset.classes else width if width and width > 1 else None,
-        columns=dataset.roles.describe(),
-        digest=digest.text(tally.digest),
-        class_names=dataset.classes,
-    )
+        part = "" if dataset.request.shard is None else f" in shard {dataset.request.shard}"
+        raise NothingEvaluated(f"{', '.join(dataset.sources)}: there are no rows{left}{part}")
 
 
 def tally_of(
@@ -117,13 +183,22 @@ def tally_of(
     nan: NanPolicy,
     from_logits: bool,
     progress: Callable[[int], None] | None,
+    parts: Sequence[Callable[[], Iterator[Batch]]] | None = None,
+    watch: Watch | None = None,
 ) -> _Tally:
-    """The tally of all rows, of some kind."""
+    """The tally of all rows or of some parts of them, of some kind."""
     _keep_freed_memory()
-    parts = dataset.parts()
+    parts = dataset.parts() if parts is None else parts
     threads = dataset.request.threads or available_cores()
-    tallies = [kind(metrics, nan=nan, classes=dataset.classes, from_logits=from_logits) for _ in range(threads)]
+    new = partial(kind, metrics, nan=nan, classes=dataset.classes, from_logits=from_logits)
+    tallies = [new() for _ in range(threads)]
     counting = threading.Lock()
+
+    def total() -> _Tally:
+        merged = new()
+        for tally in tallies:
+            merged.merge(tally)
+        return merged
 
     def consumer(tally: _Tally) -> Callable[[Batch], None]:
         def consume(batch: Batch) -> None:
@@ -135,13 +210,11 @@ def tally_of(
         return consume
 
     try:
-        work(parts, [consumer(tally) for tally in tallies], _order)
+        breaks = None if watch is None else Breaks(partial(watch.look, total), watch.every)
+        work(parts, [consumer(tally) for tally in tallies], _order, breaks)
     except DomainError as error:
         raise dataset.located(error) from error
-    total = tallies[0]
-    for tally in tallies[1:]:
-        total.merge(tally)
-    return total
+    return total()
 
 
 def _keep_freed_memory() -> None:

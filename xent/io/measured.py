@@ -12,6 +12,7 @@ import numpy as np
 import xent
 from xent.core import digest
 from xent.core.result import DataReport, MetricResult, Result
+from xent.io.shards import WHOLE, Share
 
 if TYPE_CHECKING:
     from xent.core.tally import Tally
@@ -46,9 +47,9 @@ class Slices:
         mine.merge(theirs)
         return type(self)(self.by, tuple(keys), mine)
 
-    def after(self, sources: int) -> Self:
-        """The same slices, of rows that are read after so many other sources."""
-        return type(self)(self.by, self.keys, self.tally.after(sources))
+    def renumbered(self, numbers: Sequence[int]) -> Self:
+        """The same slices of the same rows, whose source i is source `numbers[i]`."""
+        return type(self)(self.by, self.keys, self.tally.renumbered(numbers))
 
     def results(self) -> Iterable[MetricResult]:
         """The value of every metric for every slice."""
@@ -58,11 +59,16 @@ class Slices:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The tally of all rows, what was read, and the slices of every way of slicing."""
+    """The tally of all rows, what was read, the slices of every way of slicing, and what was read of each source; without that, all."""
 
     tally: Tally
     data: DataReport
     slices: Sequence[Slices] = ()
+    shares: tuple[Share, ...] = ()
+
+    def sources(self) -> list[tuple[str, Share]]:
+        """The sources by name, each with what was read of it."""
+        return list(zip(self.data.sources, self.shares or (WHOLE,) * len(self.data.sources), strict=True))
 
     def result(self) -> Result:
         """The values."""
@@ -73,17 +79,22 @@ class Measured:
             slices=tuple(metric for slices in self.slices for metric in slices.results()),
         )
 
+    def renumbered(self, numbers: Sequence[int], sources: Sequence[tuple[str, Share]]) -> Self:
+        """The same as a part of what was measured of other sources; what was source i is `sources[numbers[i]]`."""
+        data = self.data._replace(sources=tuple(name for name, _ in sources))
+        slices = tuple(way.renumbered(numbers) for way in self.slices)
+        return type(self)(self.tally.renumbered(numbers), data, slices, tuple(share for _, share in sources))
+
     def merge(self, other: Self) -> Self:
-        """What both have measured, as one run over the sources of this and then those of the other would have."""
-        later = len(self.data.sources)
-        tally = self.tally.after(0)
-        tally.merge(other.tally.after(later))
+        """What both have measured, of the sources of this one."""
+        tally = self.tally.renumbered(range(len(self.data.sources)))
+        tally.merge(other.tally)
         data = self.data._replace(
-            sources=self.data.sources + other.data.sources,
             rows=tally.rows - tally.rows_dropped,
             rows_dropped=tally.rows_dropped,
             weight_sum=float(tally.weights.to_float()[0]),
             digest=digest.text(tally.digest),
         )
-        pairs = zip(self.slices, other.slices, strict=True)
-        return type(self)(tally, data, tuple(mine.merge(theirs.after(later)) for mine, theirs in pairs))
+        return type(self)(
+            tally, data, tuple(mine.merge(theirs) for mine, theirs in zip(self.slices, other.slices, strict=True)), self.shares
+        )

@@ -25,12 +25,13 @@ class LabelsByRow:
         self.name = table.name
         self._columns = columns
         self._decoder = decoder
-        self._chunks = (chunk for part in table.parts(columns, chunk_rows) for chunk in part())
-        self._left: npt.NDArray[Any] | None = None
-        self._taken = 0
+        self._parts = table.parts(columns, chunk_rows)
+        self._chunks: Iterator[Chunk] | None = None
+        self._first = 0
+        self._left: npt.NDArray[Any] = np.empty(0)
 
-    def take(self, rows: int, name: str) -> npt.NDArray[Any]:
-        """The labels of the next rows of the source `name`.
+    def of(self, chunk: Chunk, before: int, name: str) -> npt.NDArray[Any]:
+        """The labels of the rows of a chunk of the source `name`, before which there are so many in other sources.
 
         Raises
         ------
@@ -38,26 +39,47 @@ class LabelsByRow:
             The labels end before the predictions.
         """
         pieces: list[npt.NDArray[Any]] = []
-        wanted = rows
+        first, wanted = before + chunk.first, chunk.rows
         while wanted:
-            if self._left is None or not len(self._left):
-                self._left = self._next()
-                if self._left is None:
-                    raise DataError(f"{self.name}: has {self._taken} rows, and {name} has more predictions than that")
-            piece, self._left = self._left[:wanted], self._left[wanted:]
+            if not self._reach(first):
+                raise DataError(f"{self.name}: has {self._first} rows, and {name} has more predictions than that")
+            piece = self._left[:wanted]
+            self._left, self._first = self._left[wanted:], first + len(piece)
             pieces.append(piece)
-            wanted -= len(piece)
-            self._taken += len(piece)
+            first, wanted = first + len(piece), wanted - len(piece)
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces) if pieces else np.empty(0)
 
-    def _next(self) -> npt.NDArray[Any] | None:
-        chunk = next(self._chunks, None)
-        return None if chunk is None else decoded(self.name, chunk, self._columns, self._decoder)
+    def _reach(self, row: int) -> bool:
+        """Goes on to a row, and says whether there is one."""
+        if self._chunks is None:
+            self._chunks = self._from(row)
+        while self._first + len(self._left) <= row:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                self._first, self._left = self._first + len(self._left), np.empty(0)
+                return False
+            self._first = chunk.first + chunk.rows
+            self._left = np.empty(0)
+            if self._first > row:
+                chunk = chunk.between(max(0, row - chunk.first), chunk.rows)
+                self._left, self._first = decoded(self.name, chunk, self._columns, self._decoder), chunk.first
+        self._left, self._first = self._left[row - self._first :], row
+        return True
 
-    def finish(self, name: str) -> None:
-        """Raises `DataError` if labels are left when the predictions have ended."""
-        if (self._left is not None and len(self._left)) or self._next() is not None:
-            raise DataError(f"{self.name}: has more rows than the {self._taken} predictions in {name}")
+    def _from(self, row: int) -> Iterator[Chunk]:
+        """The chunks from the one that holds a row on."""
+        for part in self._parts:
+            if part.rows is None or row < part.rows:
+                yield from part(row)
+                row = 0
+            else:
+                row -= part.rows
+                self._first += part.rows
+
+    def finish(self, row: int, name: str) -> None:
+        """Raises `DataError` if labels are left when the predictions have ended, before a row."""
+        if self._reach(row):
+            raise DataError(f"{self.name}: has more rows than the {row} predictions in {name}")
 
 
 class LabelsByKey:
@@ -79,21 +101,24 @@ class LabelsByKey:
             at = int(np.argmax(self._index.duplicated()))
             raise DataError(f"{self.name}: column {key!r}, row {at + 1}: the key {self._index[at]!r} stands there more than once")
 
-    def look_up(self, column: Column, name: str, first: int) -> npt.NDArray[Any]:
-        """The labels of the rows with these keys.
+    def of(self, chunk: Chunk, before: int, name: str) -> npt.NDArray[Any]:
+        """The labels of the rows of a chunk of the source `name`, wherever it stands.
 
         Raises
         ------
         DataError
             A key has no label.
         """
-        keys = keys_of(column)
+        keys = keys_of(chunk.columns[self._key])
         places = self._index.get_indexer(keys)
         if (places < 0).any():
             row = int(np.argmax(places < 0))
-            raise DataError(f"{name}: column {self._key!r}, row {first + row + 1}: the key {keys[row]!r} has no label in {self.name}")
+            raise DataError(f"{name}: column {self._key!r}, row {chunk.first + row + 1}: the key {keys[row]!r} has no label in {self.name}")
         result: npt.NDArray[Any] = self._labels[places]
         return result
+
+    def finish(self, row: int, name: str) -> None:
+        """Labels of keys that no prediction has are no fault."""
 
 
 def _chunks(table: Table, columns: Sequence[str], chunk_rows: int | None) -> Iterator[Chunk]:

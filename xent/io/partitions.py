@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from xent.io.shards import WHOLE, Share
 from xent.io.sources import partition_of
 from xent.io.tables import Chunk, Field, Part, Table
 
@@ -16,14 +17,16 @@ class PartitionedTable(Table):
     def __init__(self, table: Table, partition: Mapping[str, str]) -> None:
         self.name = table.name
         self.rows = table.rows
+        self.contiguous = table.contiguous
         self._table = table
         self._partition = partition
         self.fields = [*table.fields, *(Field(name, "text (folder)", "text") for name in partition)]
 
-    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
+    def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE) -> list[Part]:
         mine = [name for name in columns if name in self._partition]
         others = [name for name in columns if name not in self._partition]
-        return [partial(self._read, part, mine) for part in self._table.parts(others, chunk_rows)]
+        parts = self._table.parts(others, chunk_rows, share)
+        return [Part(partial(self._read, part, mine), partial(self._read, part, mine), part.rows) for part in parts]
 
     def restrict(self, may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
         # All rows of the file have the same value in a folder's column.
@@ -33,10 +36,10 @@ class PartitionedTable(Table):
     def declare(self, *, texts: Collection[str], numbers: Collection[str]) -> None:
         self._table.declare(texts=texts, numbers=numbers)
 
-    def _read(self, part: Part, names: list[str]) -> Iterator[Chunk]:
+    def _read(self, part: Part, names: list[str], skip: int = 0) -> Iterator[Chunk]:
         import pyarrow as pa
 
-        for chunk in part():
+        for chunk in part(skip):
             constants = {name: pa.repeat(self._partition[name], chunk.rows) for name in names}
             yield Chunk(chunk.first, chunk.rows, {**chunk.columns, **constants})
 

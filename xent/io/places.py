@@ -41,7 +41,8 @@ SUFFIXES = {
 _FIRST_BYTES = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\x93NUMPY": "npy", b"PK\x03\x04": "npz", b"\xff\xff\xff\xff": "arrow"}
 """The format by the first bytes, for standard input and names that do not tell."""
 
-_COMPRESSIBLE = ("csv", "tsv", "jsonl")
+TEXT_FORMATS = ("csv", "tsv", "jsonl")
+"""The formats that are read from compressed files too."""
 
 
 def open_source(source: str, input_format: str | None = None, *, retries: int = 0) -> Place:
@@ -97,7 +98,7 @@ class Place:
         self.format = input_format or self._format(suffixes)
         if self.size() == 0:
             raise NothingEvaluated(f"{self.name}: the file is empty")
-        if self.compression and self.format not in _COMPRESSIBLE:
+        if self.compression and self.format not in TEXT_FORMATS:
             raise UsageError(f"{self.name}: {self.format} is not read from compressed files; it is compressed inside")
 
     def _connect(self) -> None:
@@ -183,6 +184,16 @@ class Place:
     def size(self) -> int | None:
         """The number of bytes, as stored; None for a pipe."""
         return None if self._pipe is not None else Path(self.path).stat().st_size
+
+    def open_range(self, begin: int, end: int) -> Any:
+        """The bytes of a plain file from one offset to another, to be read once in order."""
+        with reading(self.name):
+            return self._arrow_file([(begin, end)]).get_stream(begin, end - begin)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the bytes are stored as they are read, and can be read from any place."""
+        return self._pipe is None and self.compression is None
 
     @property
     def is_pipe(self) -> bool:

@@ -28,6 +28,7 @@ class Request:
     where : keep the rows for which this expression holds
     by : ways of slicing the rows, each a column, several with commas between them, or a cut such as "age=cut(age,18,30)"
     max_slices : the largest number of slices that one of them may have
+    shard : read one of N disjoint parts of the rows, as "3/16" for the third of sixteen
     retries : how often to try again where a store or a server fails for a reason that may pass
     keep, keep_all : columns that batches carry along, for whoever shows the rows; `keep_all` is all of them
     chunk_rows, threads : how to read, never what comes out
@@ -47,6 +48,7 @@ class Request:
     where: str | None = None
     by: tuple[str, ...] = ()
     max_slices: int = MAX_SLICES
+    shard: str | None = None
     retries: int = RETRIES
     keep: tuple[str, ...] = ()
     keep_all: bool = False

@@ -197,6 +197,15 @@ _TALLY = _record(
     },
 )
 
+_SHARE = _record(
+    "Which shards of it these are, of how many, and which of the bytes of all sources it takes; null where it is whole.",
+    {
+        "shards": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1},
+        "of": {"type": "integer", "minimum": 1},
+        **dict.fromkeys(("start", "size", "total"), _COUNT),
+    },
+)
+
 STATE: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "xent state",
@@ -213,7 +222,7 @@ STATE: dict[str, Any] = {
                         "type": "array",
                         "items": _record(
                             "A file, and what tells its rows from others whatever it is called: of labels, predictions and weights.",
-                            {"name": {"type": "string"}, "rows": _COUNT, "digest": _ref("digest")},
+                            {"name": {"type": "string"}, "rows": _COUNT, "digest": _ref("digest"), "share": _or_null(_SHARE)},
                         ),
                     },
                     "rows": {**_COUNT, "description": "Rows read, with those left out."},

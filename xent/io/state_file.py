@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,15 +23,16 @@ from xent.core.metric import Metric
 from xent.core.result import SCHEMA_VERSION, DataReport
 from xent.core.states import state_from_json
 from xent.core.table import row_of
-from xent.core.tally import Confidence, Content, Tally, signature
+from xent.core.tally import Confidence, Content, Place, Tally, signature
 from xent.io.exporters.plain import plain
 from xent.io.measured import Measured, Slices
+from xent.io.shards import WHOLE, Share, Split
 from xent.io.slices import By, SliceColumn
 
 _SPECIAL = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 
 
-def check_storable(metrics: Sequence[Metric]) -> None:
+def check_storable(metrics: Sequence[Metric], flag: str = "--state") -> None:
     """Raises `UsageError` for a metric that whoever reads the state could not find again."""
     for metric in metrics:
         name = metric.row.name
@@ -40,24 +42,33 @@ def check_storable(metrics: Sequence[Metric]) -> None:
             known = False
         if not known:
             raise UsageError(
-                f"--state: the metric {name!r} of a Python file cannot be stored, since a state is merged without running code it names\n"
+                f"{flag}: the metric {name!r} of a Python file cannot be stored, since a state is merged without running code it names\n"
                 "bring it in a package, by an entry point of the group xent.metrics"
             )
 
 
 def state_text(measured: Measured) -> str:
     """A state file; `xent schema state` describes it."""
+    return sealed({"schema_version": SCHEMA_VERSION, "xent": xent.__version__, "kind": "state", **as_dict(measured)})
+
+
+def sealed(body: Mapping[str, Any]) -> str:
+    """The text of a file that ends in a checksum of all the rest."""
+    body = plain(body)
+    # Names that are no UTF-8 stay what they are as escapes of ASCII.
+    return json.dumps({**body, "checksum": _checksum(body)}, allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def as_dict(measured: Measured) -> dict[str, Any]:
+    """What was measured as plain values."""
     data, tally = measured.data, measured.tally
     contents = [tally.contents.get(number, Content()) for number in range(len(data.sources))]
     ways = measured.slices or (Slices(By("", ()), ((),), tally),)
-    body = {
-        "schema_version": SCHEMA_VERSION,
-        "xent": xent.__version__,
-        "kind": "state",
+    return {
         "data": {
             "sources": [
-                {"name": name, "rows": content.rows, "digest": digest.text(content.digest)}
-                for name, content in zip(data.sources, contents, strict=True)
+                {"name": name, "rows": content.rows, "digest": digest.text(content.digest), "share": _share_as_dict(share)}
+                for (name, share), content in zip(measured.sources(), contents, strict=True)
             ],
             "rows": tally.rows,
             "rows_dropped": tally.rows_dropped,
@@ -71,12 +82,13 @@ def state_text(measured: Measured) -> str:
             "from_logits": tally.from_logits,
             "confidence": None if tally.confidence is None else tally.confidence._asdict(),
         },
-        "metrics": [_metric_as_dict(metric) for metric in tally.metrics],
+        "metrics": [metric_as_dict(metric) for metric in tally.metrics],
         "tallies": [_slices_as_dict(slices) for slices in ways],
     }
-    body = plain(body)
-    # Names that are no UTF-8 stay what they are as escapes of ASCII.
-    return json.dumps({**body, "checksum": _checksum(body)}, allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def _share_as_dict(share: Share) -> dict[str, Any] | None:
+    return None if share.split is None else {"shards": list(share.shards), **share.split._asdict()}
 
 
 def _checksum(body: Mapping[str, Any]) -> str:
@@ -84,7 +96,8 @@ def _checksum(body: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _metric_as_dict(metric: Metric) -> dict[str, Any]:
+def metric_as_dict(metric: Metric) -> dict[str, Any]:
+    """A metric as plain values."""
     label = metric.name if metric.name != metric.row.name else None
     return {"name": metric.row.name, "label": label, "params": metric.parameters(), "signature": signature(metric)}
 
@@ -109,11 +122,7 @@ def read_state(path: str) -> Measured:
     DataError
         It cannot be read, is no state, was written by another version, or is damaged.
     """
-    try:
-        text = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    return parse_state(text, path)
+    return parse_state(read_bytes(path), path)
 
 
 def parse_state(text: bytes, path: str) -> Measured:
@@ -124,22 +133,49 @@ def parse_state(text: bytes, path: str) -> Measured:
     DataError
         It is no state, was written by another version, or is damaged.
     """
-    body = _checked(path, text)
+    body = unsealed(text, path, "state")
+    with sound(path, "state"):
+        return from_dict(body)
+
+
+def read_bytes(path: str) -> bytes:
+    """What stands in a file.
+
+    Raises
+    ------
+    DataError
+        It cannot be read.
+    """
     try:
-        return _measured(body)
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def sound(path: str, kind: str) -> Iterator[None]:
+    """Turns what goes wrong with values of a file that are not what they should be into a `DataError` that names it."""
+    try:
+        yield
     except (XentError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: is no sound state: {_said(error)}") from error
+        raise DataError(f"{path}: is no sound {kind}: {_said(error)}") from error
 
 
-def _checked(path: str, text: bytes) -> dict[str, Any]:
-    """The JSON of a file that is a state of this version."""
+def unsealed(text: bytes, path: str, kind: str) -> dict[str, Any]:
+    """The JSON of the content of a file of some kind that this version wrote and nobody changed.
+
+    Raises
+    ------
+    DataError
+        It is of another kind or version, or is damaged.
+    """
     try:
         body = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is no state: {_said(error)}") from error
-    if not isinstance(body, dict) or body.get("kind") != "state":
-        what = "is a result, not a state" if isinstance(body, dict) and "verdict" in body else "is no state"
-        raise DataError(f"{path}: {what}; xent eval --state FILE writes one")
+        raise DataError(f"{path}: is no {kind}: {_said(error)}") from error
+    if not isinstance(body, dict) or body.get("kind") != kind:
+        what = f"is a result, not a {kind}" if isinstance(body, dict) and "verdict" in body else f"is no {kind}"
+        raise DataError(f"{path}: {what}; xent eval --{kind} FILE writes one")
     version, wanted = (body.get("xent"), body.get("schema_version")), (xent.__version__, SCHEMA_VERSION)
     if version != wanted:
         raise DataError(
@@ -157,9 +193,25 @@ def _said(error: BaseException) -> str:
     return f"there is no {text}" if isinstance(error, KeyError) else text or type(error).__name__
 
 
-def _measured(body: Mapping[str, Any]) -> Measured:
+def unfinished_as_dict(measured: Measured) -> dict[str, Any]:
+    """The same of what may yet turn out to be no result: with the place of the first missing value."""
+    missing = measured.tally.missing
+    return {**as_dict(measured), "missing": missing and list(missing)}
+
+
+def unfinished_from_dict(body: Mapping[str, Any]) -> Measured:
+    """What `unfinished_as_dict` made plain values of."""
+    measured = from_dict(body)
+    if body["missing"] is not None:
+        source, row, role, column = body["missing"]
+        measured.tally.missing = Place(int(source), int(row), str(role), int(column))
+    return measured
+
+
+def from_dict(body: Mapping[str, Any]) -> Measured:
+    """What `as_dict` made plain values of."""
     data, options = body["data"], body["options"]
-    metrics = [_metric(one) for one in body["metrics"]]
+    metrics = [metric_from_dict(one) for one in body["metrics"]]
     names = None if data["class_names"] is None else tuple(map(str, data["class_names"]))
     confidence = None if options["confidence"] is None else Confidence(**options["confidence"])
     empty = Tally(metrics, 0, options["nan"], names, bool(options["from_logits"]), confidence=confidence)
@@ -180,10 +232,24 @@ def _measured(body: Mapping[str, Any]) -> Measured:
         digest=digest.text(total.digest),
         class_names=names,
     )
-    return Measured(total, report, tuple(way for way in ways if way.by.columns))
+    shares = tuple(_share(source["share"]) for source in data["sources"])
+    return Measured(total, report, tuple(way for way in ways if way.by.columns), shares)
 
 
-def _metric(one: Mapping[str, Any]) -> Metric:
+def _share(one: Mapping[str, Any] | None) -> Share:
+    if one is None:
+        return WHOLE
+    split = Split(*(int(one[field]) for field in Split._fields))
+    shards = tuple(sorted({int(shard) for shard in one["shards"]}))
+    if min(split.of, split.size) < 1 or not 0 <= split.start <= split.total - split.size:
+        raise ValueError(f"{split} is no split")
+    if not shards or not split.first <= shards[0] <= shards[-1] <= split.last:
+        raise ValueError(f"{split} has no such shards")
+    return Share(shards, split)
+
+
+def metric_from_dict(one: Mapping[str, Any]) -> Metric:
+    """The metric that `metric_as_dict` made plain values of."""
     params = {key: _number(value) for key, value in one["params"].items()}
     metric = row_of(one["name"]).cls(**({} if one["label"] is None else {"name": one["label"]}), **params)
     if signature(metric) != one["signature"]:
@@ -214,62 +280,3 @@ def _slices(one: Mapping[str, Any], tally: Tally) -> Slices:
     states = {need: state_from_json(state) for need, state in zip(tally.needs, one["states"], strict=True) if state is not None}
     tally.add(states, counts, weights)
     return Slices(By(", ".join(column.name for column in columns), columns), keys, tally)
-
-
-class _Fact(NamedTuple):
-    """Something that states must agree on."""
-
-    what: str
-    value: Any
-
-
-def _facts(state: Measured) -> list[_Fact]:
-    tally, data = state.tally, state.data
-    return [
-        _Fact("number of metrics", len(tally.metrics)),
-        *(
-            _Fact("metric", signature(metric) if metric.name == metric.row.name else f"{metric.name}={signature(metric)}")
-            for metric in tally.metrics
-        ),
-        _Fact("--nan", tally.nan),
-        _Fact("--from-logits", tally.from_logits),
-        _Fact("--ci, --seed, --cluster", tally.confidence and tuple(tally.confidence)),
-        _Fact("number of classes", data.classes),
-        _Fact("classes", data.class_names and ", ".join(data.class_names)),
-        _Fact("columns", json.dumps(data.columns)),
-        _Fact("--by", [[tuple(column) for column in way.by.columns] for way in state.slices]),
-    ]
-
-
-def merge_states(states: Mapping[str, Measured]) -> Measured:
-    """What one evaluation of all rows would have measured, its sources in the order of the states.
-
-    Parameters
-    ----------
-    states : what to merge, by the names of the files for messages; none of them is changed
-
-    Raises
-    ------
-    DataError
-        Two are of other metrics, options or classes, or both hold the same input.
-    """
-    (first, merged), *others = states.items()
-    seen = {content: (first, merged.data.sources[number]) for number, content in merged.tally.contents.items()}
-    for name, other in others:
-        for mine, theirs in zip(_facts(merged), _facts(other), strict=False):
-            if mine != theirs:
-                raise DataError(f"cannot merge states of other metrics, options or classes\n{_shown(first, mine)}, {_shown(name, theirs)}")
-        for number, content in other.tally.contents.items():
-            source = other.data.sources[number]
-            if content in seen:
-                where, before = seen[content]
-                raise DataError(
-                    f"{name}: holds {source!r}, whose {content.rows:,} rows are those of {before!r} in {where}: they would count twice"
-                )
-        seen |= {content: (name, other.data.sources[number]) for number, content in other.tally.contents.items()}
-        merged = merged.merge(other)
-    return merged
-
-
-def _shown(name: str, fact: _Fact) -> str:
-    return f"{name}: {fact.what} {fact.value}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from xent.core.errors import DataError, XentError
+from xent.io.shards import BLOCK_ROWS, WHOLE, Share
 from xent.io.urls import scrubbed
 
 if TYPE_CHECKING:
@@ -42,9 +44,51 @@ class Chunk(NamedTuple):
     rows: int
     columns: Mapping[str, Column]
 
+    def between(self, start: int, stop: int) -> Chunk:
+        """The rows from `start` to `stop`, counted in the chunk."""
+        if (start, stop) == (0, self.rows):
+            return self
+        return Chunk(self.first + start, stop - start, {name: values[start:stop] for name, values in self.columns.items()})
 
-Part = Callable[[], Iterator[Chunk]]
-"""A stretch of a table that can be read by itself, beside others; calling it starts the reading."""
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a table that can be read by itself, beside others; calling it starts the reading, behind so many of its rows.
+
+    Attributes
+    ----------
+    read : gives the chunks of the stretch in order
+    read_behind : gives those behind so many rows, where the format can find the place faster than by reading up to it
+    rows : how many there are, where it is known before reading
+    """
+
+    read: Callable[[], Iterator[Chunk]]
+    read_behind: Callable[[int], Iterator[Chunk]] | None = None
+    rows: int | None = None
+
+    def __call__(self, skip: int = 0) -> Iterator[Chunk]:
+        if not skip:
+            return self.read()
+        return _behind(self.read(), skip) if self.read_behind is None else self.read_behind(skip)
+
+
+def _behind(chunks: Iterator[Chunk], skip: int) -> Iterator[Chunk]:
+    for chunk in chunks:
+        if skip < chunk.rows:
+            yield chunk.between(skip, chunk.rows)
+        skip = max(0, skip - chunk.rows)
+
+
+def dealt(chunks: Iterator[Chunk], share: Share) -> Iterator[Chunk]:
+    """Of all chunks of a source, the blocks of rows that a share has."""
+    for chunk in chunks:
+        start = 0
+        while start < chunk.rows:
+            block = (chunk.first + start) // BLOCK_ROWS
+            stop = min(chunk.rows, (block + 1) * BLOCK_ROWS - chunk.first)
+            if share.has_block(block):
+                yield chunk.between(start, stop)
+            start = stop
 
 
 class Table:
@@ -53,9 +97,14 @@ class Table:
     name: str
     fields: Sequence[Field]
     rows: int | None = None
+    contiguous: bool = True
+    """Whether a share of it is one stretch of its rows."""
 
-    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
-        """Stretches of the table that together are all of it, in order; `columns` are the only ones read."""
+    def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE) -> list[Part]:
+        """Stretches of the table that together are all of it, or a share of it, in order; `columns` are the only ones read.
+
+        The stretches do not depend on `chunk_rows`.
+        """
         raise NotImplementedError
 
     def restrict(self, may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:

@@ -7,8 +7,10 @@ while one worker computes the next reads. Tallies merge exactly, so it makes no 
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Generic, TypeVar
@@ -93,18 +95,99 @@ class _Plan(Generic[_Item]):
         self._limit = -1
 
 
+class Breaks:
+    """Moments at which no consumer is at work, so that what they have done together can be looked at.
+
+    Parameters
+    ----------
+    look : called at such a moment; what it returns is called when all but one of them are at work again
+    every : seconds between two breaks, which are more where a break takes long
+
+    Attributes
+    ----------
+    spoilt : tells whether a consumer has failed in the middle of an item, so that there is nothing to look at any more
+    """
+
+    def __init__(self, look: Callable[[], Callable[[], None]], every: float) -> None:
+        self._look = look
+        self._every = every
+        self.spoilt: Callable[[], bool] = lambda: False
+        self._due = time.monotonic() + every
+        self._at_work = 0
+        self._wanted = False
+        self._changed = threading.Condition()
+
+    def around(self, run: Callable[[], None]) -> None:
+        """All that one consumer does."""
+        self._enter()
+        run()
+        self._leave()
+
+    def _enter(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._wanted)
+            self._at_work += 1
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._at_work -= 1
+            self._changed.notify_all()
+
+    def between_items(self) -> None:
+        """Called by consumers before each item."""
+        if self._wanted:
+            self._leave()
+            self._enter()
+        elif time.monotonic() >= self._due:
+            self._take()
+
+    def _take(self) -> None:
+        with self._changed:
+            if self._wanted or time.monotonic() < self._due:
+                return  # Another one was quicker.
+            self._wanted, self._due = True, math.inf
+            self._at_work -= 1
+            try:
+                self._changed.wait_for(lambda: not self._at_work)
+                start = time.monotonic()
+                then = None if self.spoilt() else self._look()
+            finally:
+                self._wanted = False
+                self._at_work += 1
+                self._changed.notify_all()
+        if then is not None:
+            then()
+        now = time.monotonic()
+        self._due = now + max(self._every, _REST * (now - start))
+
+    def end(self) -> None:
+        """Waits until no consumer is at work any more, and looks for a last time."""
+        with self._changed:
+            # Not by joining their threads: in Python 3.11 and 3.12 a join that was interrupted takes its thread for ended.
+            self._changed.wait_for(lambda: not self._at_work)
+            then = None if self.spoilt() else self._look()
+        if then is not None:
+            then()
+
+
+_REST = 20
+"""Breaks are at least so many times as far apart as they are long."""
+
+
 def work(
     parts: Sequence[Callable[[], Iterator[_Item]]],
     consumers: Sequence[Callable[[_Item], None]],
     order: Callable[[BaseException], tuple[int, ...]],
+    breaks: Breaks | None = None,
 ) -> None:
     """Gives every item of every part to one of the consumers, each of which runs in a thread of its own.
 
     Parameters
     ----------
     parts : called to start reading a part
-    consumers : one a thread; a single one runs in the calling thread
+    consumers : one a thread; a single one runs in the calling thread, unless there are breaks
     order : where an error stands among the items of its part; the first one is raised
+    breaks : taken between items, and when the work is interrupted
 
     Raises
     ------
@@ -117,20 +200,26 @@ def work(
             try:
                 while plan.goes_on(part) and (item := part.next_item()) is not None:
                     consume(item)
+                    if breaks is not None:
+                        breaks.between_items()
             except BaseException as error:  # noqa: BLE001  # Raised again below, by the thread that waits.
                 plan.fail(part, error)
             else:
                 plan.leave(part)
 
-    if len(consumers) == 1:
+    # An interruption hits the calling thread, which must not be in the middle of an item if there is something to save.
+    if len(consumers) == 1 and breaks is None:
         run(consumers[0])
     else:
-        _in_threads(plan, [partial(run, consume) for consume in consumers])
+        _in_threads(plan, [partial(run, consume) for consume in consumers], breaks)
     if plan.errors:
         raise min(plan.errors, key=lambda pair: (pair[0], *order(pair[1])))[1]
 
 
-def _in_threads(plan: _Plan[_Item], runs: Sequence[Callable[[], None]]) -> None:
+def _in_threads(plan: _Plan[_Item], runs: Sequence[Callable[[], None]], breaks: Breaks | None) -> None:
+    if breaks is not None:
+        breaks.spoilt = lambda: bool(plan.errors)
+        runs = [partial(breaks.around, run) for run in runs]
     threads = [threading.Thread(target=run, name="xent", daemon=True) for run in runs]
     for thread in threads:
         thread.start()
@@ -139,4 +228,6 @@ def _in_threads(plan: _Plan[_Item], runs: Sequence[Callable[[], None]]) -> None:
             thread.join()
     except BaseException:
         plan.stop()  # Interrupted: the workers end after the batch they are at.
+        if breaks is not None:
+            breaks.end()
         raise

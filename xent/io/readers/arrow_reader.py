@@ -11,6 +11,7 @@ import pyarrow as pa
 from xent.core.errors import DataError
 from xent.io.arrow_values import byte_width, field_of
 from xent.io.places import Place
+from xent.io.shards import WHOLE, Share
 from xent.io.tables import Chunk, Part, Table, reading, rows_per_chunk
 
 
@@ -25,7 +26,9 @@ class ArrowTable(Table):
                 magic = file.read(4)
             if magic == b"FEA1":
                 raise DataError(f"{self.name}: Feather version 1 is not read; write it again with version 2")
-            self._schema = self._open(None).schema
+            reader = self._open(None)
+        self._schema = reader.schema
+        self.contiguous = isinstance(reader, pa.ipc.RecordBatchFileReader)
         self.fields = [field_of(field.name, field.type) for field in self._schema]
 
     def _open(self, columns: Sequence[str] | None) -> Any:
@@ -36,23 +39,40 @@ class ArrowTable(Table):
         file.seek(0)
         return pa.ipc.open_file(file, options=options) if is_file else pa.ipc.open_stream(file, options=options)
 
-    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
+    def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE) -> list[Part]:
         wanted = set(columns)
         size = rows_per_chunk(chunk_rows, sum(byte_width(field.type) for field in self._schema if field.name in wanted))
-        return [partial(self._read, list(dict.fromkeys(columns)), size)]
+        return [Part(partial(self._read, list(dict.fromkeys(columns)), size, share))]
 
-    def _read(self, columns: list[str], size: int) -> Iterator[Chunk]:
-        first = 0
+    def _read(self, columns: list[str], size: int, share: Share) -> Iterator[Chunk]:
         with reading(self.name):
-            reader = self._open(columns)
-            random_access = isinstance(reader, pa.ipc.RecordBatchFileReader)
-            batches = (reader.get_batch(at) for at in range(reader.num_record_batches)) if random_access else iter(reader)
-            for batch in batches:
+            for first, batch in self._batches(columns, share):
                 batch.validate(full=True)
                 for start in range(0, batch.num_rows, size):
                     piece = batch.slice(start, size)
-                    yield Chunk(first, piece.num_rows, dict(zip(piece.schema.names, piece.columns, strict=True)))
-                    first += piece.num_rows
+                    yield Chunk(first + start, piece.num_rows, dict(zip(piece.schema.names, piece.columns, strict=True)))
+
+    def _batches(self, columns: list[str], share: Share) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The batches of a share, each with the number of its first row."""
+        reader = self._open(columns)
+        first = 0
+        if not isinstance(reader, pa.ipc.RecordBatchFileReader):
+            # A stream cannot be entered in the middle, so a share of it is some of its batches.
+            for number, batch in enumerate(reader):
+                if share.has_block(number):
+                    yield first, batch
+                first += batch.num_rows
+            return
+        begin, end = share.range(reader.num_record_batches)
+        # What stands before a share is counted in the column that takes the least to read.
+        narrowest = self._open([min(columns, key=lambda name: byte_width(self._schema.field(name).type))]) if begin else reader
+        for number in range(end):
+            if number < begin:
+                first += narrowest.get_batch(number).num_rows
+            else:
+                batch = reader.get_batch(number)
+                yield first, batch
+                first += batch.num_rows
 
 
 def open_table(place: Place) -> ArrowTable:

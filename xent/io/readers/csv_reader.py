@@ -6,17 +6,21 @@ Nothing is inferred block by block, so a column never changes its type in the mi
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from xent.core.errors import DataError, NothingEvaluated
 from xent.io.arrow_settings import apply_settings
+from xent.io.lines import Mark, stretch_of
 from xent.io.places import Place
-from xent.io.tables import MOST_ROWS, Chunk, Field, Kind, Part, Table, reading
+from xent.io.shards import WHOLE, Share
+from xent.io.tables import MOST_ROWS, Chunk, Field, Kind, Part, Table, dealt, reading
 
 _HEAD = 1 << 20
 """Bytes that are looked at to see the header and whether a column holds numbers."""
@@ -39,6 +43,7 @@ class CsvTable(Table):
     def __init__(self, place: Place, delimiter: str) -> None:
         self.name = place.name
         self._place = place
+        self.contiguous = place.is_plain
         self._delimiter = delimiter
         with reading(self.name):
             self._names, sample = self._look()
@@ -68,32 +73,44 @@ class CsvTable(Table):
         # Class names may look like numbers in the first rows, and a stray word in a column of numbers is a fault to report.
         self._texts = (self._texts | set(texts)) - set(numbers)
 
-    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
-        return [partial(self._read, list(dict.fromkeys(columns)), chunk_rows)]
+    def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE) -> list[Part]:
+        wanted = list(dict.fromkeys(columns))
+        if self._place.is_plain:
+            within = partial(self._read_within, wanted, chunk_rows, share)
+            return [Part(partial(self._read, wanted, chunk_rows) if share.split is None else partial(within, 0), within)]
+        return [Part(lambda: dealt(self._read(wanted, chunk_rows), share))]
 
-    def _read(self, columns: list[str], chunk_rows: int | None) -> Iterator[Chunk]:
-        first = 0
+    def _read_within(self, columns: list[str], chunk_rows: int | None, share: Share, skip: int) -> Iterator[Chunk]:
+        with reading(self.name), self._place.open_file() as file:
+            begin, end = stretch_of(file, file.seek(0, os.SEEK_END), self._delimiter, share, skip)
+        if begin.offset < end:
+            yield from self._read(columns, chunk_rows, begin, end)
+
+    def _read(self, columns: list[str], chunk_rows: int | None, begin: Mark | None = None, end: int = 0) -> Iterator[Chunk]:
+        """All rows, or those from a mark to an offset."""
+        first = before = 0 if begin is None else begin.rows
         with reading(self.name):
+            stream = self._place.open_stream() if begin is None else self._place.open_range(begin.offset, end)
             try:
-                for batch in self._batches(columns):
+                for batch in self._batches(stream, columns, header=begin is None):
                     for start in range(0, batch.num_rows, chunk_rows or MOST_ROWS):
                         piece = batch.slice(start, chunk_rows or MOST_ROWS)
                         yield Chunk(first, piece.num_rows, dict(zip(piece.schema.names, piece.columns, strict=True)))
                         first += piece.num_rows
             except pa.ArrowInvalid as error:
-                raise DataError(f"{self.name}: {self._explain(error, columns)}") from error
+                raise DataError(f"{self.name}: {self._explain(error, columns, before - (begin is None))}") from error
 
-    def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, stream: Any, columns: list[str], *, header: bool) -> Iterator[pa.RecordBatch]:
         twice = sorted({name for name in columns if self._names.count(name) > 1})
         if twice:
             raise DataError(f"{self.name}: column {twice[0]!r} stands in the header more than once")
         types = {name: pa.dictionary(pa.int32(), pa.string()) if name in self._texts else pa.float64() for name in columns}
         apply_settings()
-        with self._place.open_stream() as stream:
+        with stream:
             yield from pa_csv.open_csv(
                 stream,
                 # Without threads of its own the parser counts rows, and is as fast: the arithmetic runs in another thread anyway.
-                read_options=pa_csv.ReadOptions(block_size=_BLOCK, column_names=self._names, skip_rows=1, use_threads=False),
+                read_options=pa_csv.ReadOptions(block_size=_BLOCK, column_names=self._names, skip_rows=int(header), use_threads=False),
                 parse_options=pa_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
                 convert_options=pa_csv.ConvertOptions(
                     include_columns=columns,
@@ -105,12 +122,12 @@ class CsvTable(Table):
                 ),
             )
 
-    def _explain(self, error: pa.ArrowInvalid, columns: list[str]) -> str:
-        """pyarrow's message with the column's name instead of its number, and rows counted without the header."""
+    def _explain(self, error: pa.ArrowInvalid, columns: list[str], before: int) -> str:
+        """pyarrow's message with the column's name instead of its number, and so many rows before those that it counted."""
         found = _WHERE.match(str(error).splitlines()[0])
         assert found is not None  # Every part of the pattern is optional.
         column = f"column {columns[int(found['column'])]!r}, " if found["column"] else ""
-        row = f"row {int(found['row']) - 1}: " if found["row"] else ""
+        row = f"row {int(found['row']) + before}: " if found["row"] else ""
         return column + row + found["what"].removeprefix("CSV conversion error to double: ")
 
 

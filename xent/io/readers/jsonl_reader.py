@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -12,8 +13,10 @@ import pyarrow.json as pa_json
 
 from xent.core.errors import DataError, NothingEvaluated
 from xent.io.arrow_values import field_of
+from xent.io.lines import Mark, stretch_of
 from xent.io.places import Place
-from xent.io.tables import CHUNK_BYTES, MOST_ROWS, Chunk, Part, Table, reading
+from xent.io.shards import WHOLE, Share
+from xent.io.tables import CHUNK_BYTES, MOST_ROWS, Chunk, Part, Table, dealt, reading
 
 _HEAD = 1 << 20
 
@@ -24,6 +27,7 @@ class JsonLinesTable(Table):
     def __init__(self, place: Place) -> None:
         self.name = place.name
         self._place = place
+        self.contiguous = place.is_plain
         with reading(self.name):
             self._types = self._look()
         self.fields = [field_of(name, kind) for name, kind in self._types.items()]
@@ -48,13 +52,24 @@ class JsonLinesTable(Table):
         names = dict.fromkeys(name for value in objects for name in value)
         return {name: _type_of([value.get(name) for value in objects]) for name in names}
 
-    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
-        return [partial(self._read, list(dict.fromkeys(columns)), chunk_rows or MOST_ROWS)]
+    def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE) -> list[Part]:
+        wanted, size = list(dict.fromkeys(columns)), chunk_rows or MOST_ROWS
+        if self._place.is_plain:
+            within = partial(self._read_within, wanted, size, share)
+            return [Part(partial(self._read, wanted, size) if share.split is None else partial(within, 0), within)]
+        return [Part(lambda: dealt(self._read(wanted, size), share))]
 
-    def _read(self, columns: list[str], size: int) -> Iterator[Chunk]:
-        first = 0
+    def _read_within(self, columns: list[str], size: int, share: Share, skip: int) -> Iterator[Chunk]:
+        with reading(self.name), self._place.open_file() as file:
+            begin, end = stretch_of(file, file.seek(0, os.SEEK_END), None, share, skip)
+        if begin.offset < end:
+            yield from self._read(columns, size, begin, end)
+
+    def _read(self, columns: list[str], size: int, begin: Mark | None = None, end: int = 0) -> Iterator[Chunk]:
+        """All rows, or those from a mark to an offset."""
+        first = 0 if begin is None else begin.rows
         schema = pa.schema([(name, self._types[name]) for name in columns])
-        with reading(self.name), self._place.open_stream() as stream:
+        with reading(self.name), self._place.open_stream() if begin is None else self._place.open_range(begin.offset, end) as stream:
             reader = pa_json.open_json(
                 stream,
                 read_options=pa_json.ReadOptions(block_size=CHUNK_BYTES),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import io
-import itertools
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,8 @@ import numpy as np
 
 from xent.core.errors import DataError
 from xent.io.places import Place, Stretch
+from xent.io.shards import WHOLE as WHOLE_SOURCE
+from xent.io.shards import Share
 from xent.io.tables import Chunk, Field, Kind, Part, Table, reading, rows_per_chunk
 
 if TYPE_CHECKING:
@@ -96,16 +97,21 @@ class NpyTable(Table):
         self.fields = [self._header.field(WHOLE)]
         self.rows = self._header.rows
 
-    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
+    def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE_SOURCE) -> list[Part]:
         size = rows_per_chunk(chunk_rows, self._header.row_bytes)
-        stretch = max(1, _PART_ROWS_BYTES // max(1, self._header.row_bytes) // size) * size
-        return [partial(self._read, first, min(first + stretch, self._header.rows), size) for first in range(0, self._header.rows, stretch)]
+        usual = rows_per_chunk(None, self._header.row_bytes)
+        stretch = max(1, _PART_ROWS_BYTES // max(1, self._header.row_bytes) // usual) * usual
+        begin, end = share.range(self._header.rows)
+        stretches = [(first, min(first + stretch, end)) for first in range(begin, end, stretch)]
+        return [
+            Part(partial(self._read, first, stop, size), partial(self._read, first, stop, size), stop - first) for first, stop in stretches
+        ]
 
-    def _read(self, first: int, stop: int, size: int) -> Iterator[Chunk]:
+    def _read(self, first: int, stop: int, size: int, skip: int = 0) -> Iterator[Chunk]:
         across = self._header.fortran and len(self._header.shape) > 1
         read = self._read_across if across else self._read_rows
-        with reading(self.name), self._place.open_file(self._stretches(first, stop, across=across)) as file:
-            for start in range(first, stop, size):
+        with reading(self.name), self._place.open_file(self._stretches(first + skip, stop, across=across)) as file:
+            for start in range(first + skip, stop, size):
                 rows = min(size, stop - start)
                 yield Chunk(start, rows, {WHOLE: self._header.shaped(read(file, start, rows), rows)})
 
@@ -166,31 +172,40 @@ class NpzTable(Table):
             raise DataError(f"{self.name}: {member} has {found} bytes where an array of shape {header.shape} takes {expected}")
         return header
 
-    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
+    def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE_SOURCE) -> list[Part]:
         headers = {name: self._headers[name] for name in dict.fromkeys(columns)}
         lengths = {name: header.rows for name, header in headers.items()}
         if len(set(lengths.values())) > 1:
             raise DataError(f"{self.name}: the arrays have different lengths: " + ", ".join(f"{name} {n}" for name, n in lengths.items()))
         size = rows_per_chunk(chunk_rows, sum(header.row_bytes for header in headers.values()))
-        return [partial(self._read, headers, size)]
+        begin, end = share.range(next(iter(lengths.values()), 0))
+        return [Part(partial(self._read, headers, size, begin, end), rows=end - begin)]
 
-    def _read(self, headers: dict[str, Header], size: int) -> Iterator[Chunk]:
+    def _read(self, headers: dict[str, Header], size: int, begin: int, end: int) -> Iterator[Chunk]:
         with reading(self.name):
-            sources = {name: self._rows_of(name, header, size) for name, header in headers.items()}
-            total = next(iter(headers.values())).rows if headers else 0
-            for start in range(0, total, size):
-                rows = min(size, total - start)
-                yield Chunk(start, rows, {name: take(rows) for name, take in sources.items()})
+            sources = {name: self._rows_of(name, header) for name, header in headers.items()}
+            # Members are streams: what stands before a share is read and dropped.
+            for start in (*range(0, begin, size), *range(begin, end, size)):
+                rows = min(size, (begin if start < begin else end) - start)
+                columns = {name: take(rows) for name, take in sources.items()}
+                if start >= begin:
+                    yield Chunk(start, rows, columns)
 
-    def _rows_of(self, name: str, header: Header, size: int) -> Callable[[int], npt.NDArray[Any]]:
+    def _rows_of(self, name: str, header: Header) -> Callable[[int], npt.NDArray[Any]]:
         """A function that gives the next rows of a member."""
         stream = self._archive.open(self._members[name])
         stream.read(header.offset)
         if header.fortran and len(header.shape) > 1:
             # A compressed stream cannot be read across, so such a member is held whole.
             whole = header.shaped(np.frombuffer(stream.read(), dtype=header.dtype), header.rows)
-            starts = itertools.count()
-            return lambda rows: whole[(at := next(starts) * size) : at + rows]
+            given = 0
+
+            def take_held(rows: int) -> npt.NDArray[Any]:
+                nonlocal given
+                given += rows
+                return whole[given - rows : given]
+
+            return take_held
 
         def take(rows: int) -> npt.NDArray[Any]:
             return header.shaped(np.frombuffer(stream.read(rows * header.row_bytes), dtype=header.dtype), rows)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from xent.io.arrow_values import byte_width, field_of
 from xent.io.places import Place, Stretch
+from xent.io.shards import WHOLE, Share
 from xent.io.tables import Chunk, Part, Table, reading, rows_per_chunk
 
 _BUFFER = 1 << 16
@@ -37,18 +38,23 @@ class ParquetTable(Table):
             self._place.open_seekable(stretches), metadata=metadata, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True
         )
 
-    def parts(self, columns: Sequence[str], chunk_rows: int | None) -> list[Part]:
+    def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE) -> list[Part]:
         wanted = set(columns)
         width = sum(byte_width(field.type) for field in self._schema if field.name in wanted)
         size = rows_per_chunk(chunk_rows, width)
         groups: list[tuple[int, int]] = []
         first = 0
+        begin, end = share.range(self._metadata.num_rows)
         for group in range(self._metadata.num_row_groups):
-            if self._may_hold is None or self._may_hold(self._bounds(group)):
+            rows = self._metadata.row_group(group).num_rows
+            if begin <= first < end and (self._may_hold is None or self._may_hold(self._bounds(group))):
                 groups.append((group, first))
-            first += self._metadata.row_group(group).num_rows
+            first += rows
         following = [*(group for group, _ in groups), None][1:]
-        return [partial(self._read, *one, list(columns), size, next_one) for one, next_one in zip(groups, following, strict=True)]
+        return [
+            Part(partial(self._read, *one, list(columns), size, next_one), rows=self._metadata.row_group(one[0]).num_rows)
+            for one, next_one in zip(groups, following, strict=True)
+        ]
 
     def restrict(self, may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
         self._may_hold = may_hold
