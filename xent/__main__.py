@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
@@ -38,6 +39,20 @@ def main() -> NoReturn:
         status = 130
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else 1
+    _end(status)
+
+
+def _end(status: int) -> NoReturn:
+    """Ends the process, and leaves what the libraries hold to the system: taking them down piece by piece is an eighth of a short run."""
+    threading = sys.modules.get("threading")
+    if threading is None or all(thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        atexit._run_exitfuncs()
+        try:
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                stream.flush()
+        except (OSError, ValueError):
+            sys.exit(status)
+        os._exit(status)
     sys.exit(status)
 
 

@@ -128,6 +128,40 @@ def test_names_are_names_whatever_they_look_like(xent, folder):
     ]
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"use_dictionary": False}, {"dictionary_pagesize_limit": 64, "data_page_size": 64, "write_batch_size": 8}]
+)
+def test_names_are_the_same_however_they_are_encoded(xent, folder, options):
+    """Parquet names values by a dictionary, or writes them out, or begins with the one and goes on with the other."""
+    rng = np.random.default_rng(3)
+    names = [None if name == "n7" else name for name in np.char.add("n", rng.integers(0, 60, 500).astype(str)).tolist()]
+    columns = {"y": rng.integers(0, 2, 500), "score": rng.random(500).round(3), "k": names}
+    pq.write_table(pa.table(columns), folder / "names.parquet", row_group_size=200, **options)
+    for chunk in ("7", "100000"):
+        result = read(xent("eval", "names.parquet", "-m", "mse", "--by", "k", "--chunk-rows", chunk))["slices"]
+        for metric in result:
+            at = np.array([name == metric["slice"]["k"] for name in names])
+            assert metric["count"] == np.count_nonzero(at)
+            assert metric["value"] == pytest.approx(np.mean((columns["y"][at] - columns["score"][at]) ** 2), rel=1e-14)
+        assert [metric["slice"]["k"] for metric in result] == [*sorted({n for n in names if n}, key=lambda name: int(name[1:])), None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers"),
+    [
+        ("int8", [-128, 127, 0]),
+        ("uint64", [2**64 - 1, 2**64 - 200]),
+        ("int64", [-(2**63), 2**63 - 1, 5]),
+        ("int64", [2**63 - 1, 2**63 - 9]),
+    ],
+)
+def test_whole_numbers_of_any_size_name_slices(xent, folder, kind, numbers):
+    column = pa.array(numbers * 2, type=kind)
+    pq.write_table(pa.table({"y": [0, 1] * len(numbers), "score": [0.5] * len(column), "k": column}), folder / "k.parquet")
+    result = read(xent("eval", "k.parquet", "-m", "mse", "--by", "k"))["slices"]
+    assert [(metric["slice"]["k"], metric["count"]) for metric in result] == [(str(number), 2) for number in sorted(numbers)]
+
+
 def test_types_do_not_matter(xent, folder):
     columns = {"y": [1, 0, 1], "score": [0.5, 0.25, 0.75]}
     kinds = [pa.array([1, 2, None]), pa.array([1.0, 2.0, np.nan]), pa.array(["1", "2", ""]), pa.array(["1", "2", None]).dictionary_encode()]

@@ -85,3 +85,26 @@ def test_a_filter_does_not_import_pandas(files, source):
 @pytest.mark.parametrize(("source", "format_"), [("multi.csv", "pyarrow.parquet"), ("multi.parquet", "pyarrow.csv")])
 def test_a_format_costs_those_alone_who_use_it(files, source, format_):
     assert format_ not in modules_after("eval", source, "-m", "cce", "-q")
+
+
+@pytest.mark.parametrize(
+    ("args", "status"), [(["eval", "binary.jsonl", "-m", "bce", "-q"], 0), (["eval", "binary.jsonl", "-m", "nonsense"], 2)]
+)
+def test_what_is_to_be_done_at_the_end_is_done(files, folder, args, status):
+    """The process ends without taking the libraries down, which must lose neither output nor status nor what others have registered."""
+    code = "import atexit, sys; atexit.register(print, 'the end'); from xent.__main__ import main; main()"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, check=False, env=env, cwd=folder)
+    assert done.returncode == status, done.stderr
+    assert done.stdout.endswith("the end\n")
+    assert len(done.stdout.splitlines()) == (2 if status == 0 else 1)
+
+
+def test_a_thread_that_goes_on_is_waited_for(files, folder):
+    code = (
+        "import threading, time; threading.Thread(target=lambda: (time.sleep(0.5), print('done'))).start(); "
+        "from xent.__main__ import main; main()"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True, env=env, cwd=folder)
+    assert done.stdout.endswith("done\n")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xent.core.exact import ExactSum
+from xent.core.grids import lowest_bit
 from xent.core.groups import Groups
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -110,7 +111,7 @@ def test_zero_is_neutral(values):
     assert bits(ExactSum.zero() + total) == bits(total) == bits(total + ExactSum.zero())
 
 
-@pytest.mark.parametrize("rows", [1, 2, (1 << 15) - 1, 1 << 15, (1 << 15) + 1, 100_000, 200_000])
+@pytest.mark.parametrize("rows", [1, 2, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, 100_000, 200_000])
 @pytest.mark.parametrize("scale", [0, 30, 300, 1000])
 def test_long_columns_of_any_scale(rows, scale):
     """The sizes lie about those of the blocks that `exact` works in, and the exponents spread over up to 2**scale."""
@@ -131,10 +132,10 @@ def test_equal_values_at_the_edge_of_the_grid():
     """A block of the largest values that one grid takes: their sum is the one that comes nearest to overflowing it."""
     largest = np.nextafter(1.0, 0.0)
     for value in (largest, -largest, 1.0, -1.0, 2.0**970, -(2.0**970), 2.0**971, 2.0**-900):
-        values = np.full(1 << 15, value)
-        assert Fraction(ExactSum.of(values).units[0], 2**1074) == Fraction(value) * (1 << 15)
-        codes = np.zeros(1 << 15, dtype=np.intp)
-        assert Fraction(ExactSum.of(values, Groups(codes, 2)).units[0], 2**1074) == Fraction(value) * (1 << 15)
+        values = np.full(1 << 16, value)
+        assert Fraction(ExactSum.of(values).units[0], 2**1074) == Fraction(value) * (1 << 16)
+        codes = np.zeros(1 << 16, dtype=np.intp)
+        assert Fraction(ExactSum.of(values, Groups(codes, 2)).units[0], 2**1074) == Fraction(value) * (1 << 16)
 
 
 def test_a_float_sum_would_have_lost_it():
@@ -186,3 +187,38 @@ def test_float32_columns_count_as_their_float64_values():
 def test_strided_columns():
     values = np.arange(20, dtype=np.float64).reshape(10, 2) / 3
     assert bits(ExactSum.of(values[::-1, 1])) == bits(total_of(values[:, 1].tolist()))
+
+
+@given(st.lists(st.lists(st.tuples(st.floats(0, 2**20, width=32), st.integers(0, 2)), max_size=8), max_size=8), st.randoms())
+def test_small_sums_of_unlike_steps_are_put_together_exactly(chunks, random):
+    """float32 values of a chunk are multiples of one step, which differs from chunk to chunk."""
+    random.shuffle(chunks)
+    total = ExactSum.zero(3)
+    for rows in chunks:
+        values = np.array([value for value, _ in rows], dtype=np.float32)
+        total = total + ExactSum.of(values, Groups(np.array([code for _, code in rows], dtype=np.intp), 3))
+    expected = [exactly(value for rows in chunks for value, code in rows if code == group) for group in range(3)]
+    assert [Fraction(units, 2**1074) for units in total.units] == expected
+    joined = total.regrouped(np.array([1, 0, 1]), 2)
+    assert [Fraction(units, 2**1074) for units in joined.units] == [expected[1], expected[0] + expected[2]]
+
+
+def test_small_sums_grow_beyond_an_int64():
+    total = ExactSum.of(np.array([0.75, 1.5], dtype=np.float32), Groups(np.array([0, 1]), 2))
+    for _ in range(100):
+        total = total + total
+    assert [Fraction(units, 2**1074) for units in total.units] == [Fraction(3, 4) * 2**100, Fraction(3, 2) * 2**100]
+    many = ExactSum.of(np.full(8, 1.5, dtype=np.float32), Groups(np.arange(8), 8))
+    for _ in range(30):
+        many = many + many
+    assert Fraction(many.regrouped(np.zeros(8, dtype=np.intp), 1).units[0], 2**1074) == 12 * 2**30
+
+
+@given(st.lists(st.sampled_from([0.0, -0.0, 5e-324, 1e-310, 2.0**-60, 0.75, 3.0]), min_size=1), st.sampled_from(["f8", "f4", "f2"]))
+def test_all_values_are_multiples_of_the_lowest_bit(values, kind):
+    column = np.array(values, dtype=kind)
+    lowest = lowest_bit(column, float(column.min()))
+    if lowest == -math.inf:
+        assert not column.any()
+    else:
+        assert all((Fraction(value) / Fraction(2) ** int(lowest)).denominator == 1 for value in column.tolist())

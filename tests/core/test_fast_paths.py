@@ -34,6 +34,9 @@ CHANCES = {
     "float64": RANDOM.random(ROWS) ** 9,
     "coarse": RANDOM.integers(0, 16, ROWS) / 15,
     "certain": RANDOM.integers(0, 2, ROWS).astype(np.float64),
+    "plain float32": (RANDOM.random(ROWS) * 0.9 + 0.05).astype(np.float32),
+    "halves": RANDOM.choice([0.25, 0.5, np.nextafter(np.float32(0.5), np.float32(1))], ROWS).astype(np.float32),
+    "beyond": RANDOM.choice([-5e-4, 0.25, 1.0005], ROWS).astype(np.float32),
 }
 METRICS = (
     "balanced_accuracy",
@@ -64,6 +67,33 @@ def test_one_column_of_two_classes_is_as_good_as_both(chances, weight, groups):
     expected = values(metrics, EVENTS, both, WEIGHTS[weight], groups)
     for y_true, y_pred in ((EVENTS, p), (EVENTS[:, None], p[:, None]), (EVENTS.astype(float), p), (EVENTS, np.asfortranarray(both))):
         assert values(metrics, y_true, y_pred, WEIGHTS[weight], groups) == expected
+
+
+@pytest.mark.parametrize("chances", ["plain float32", "float64", "certain", "beyond"])
+@pytest.mark.parametrize("gamma", [2.0, 0.5])
+def test_focal_cross_entropy_of_hard_labels_is_that_of_any(chances, gamma):
+    p = CHANCES[chances].astype(np.float64)
+    whole = row_of("binary_focal_crossentropy").cls(gamma=gamma)
+    clipped = np.clip(p, 1e-7, 1 - 1e-7)
+    missed = np.maximum(EVENTS * (1.0 - p) + (1.0 - EVENTS) * p, 0.0)
+    terms = missed**gamma * -np.log(np.abs(clipped - (1 - EVENTS)))
+    assert values([whole], EVENTS, CHANCES[chances], None) == [repr(float(sum(map(Fraction, terms.tolist())) / ROWS))]
+
+
+@pytest.mark.parametrize("size", [40, 700])
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_cells_do_not_depend_on_the_chunks(size, weight):
+    """A chunk of more rows than cells is counted in a table, a smaller one is not, and 512 cells always are."""
+    codes, weights = RANDOM.integers(0, size, ROWS), WEIGHTS[weight]
+    whole = Cells.of(codes, size, weights, GROUPS)
+    for pieces in (1, 2, 30):
+        parts = Cells(size, 3)
+        for rows in np.array_split(RANDOM.permutation(ROWS), pieces):
+            parts = parts + Cells.of(codes[rows], size, None if weights is None else weights[rows], GROUPS.at(rows))
+        assert parts.to_json() == whole.to_json()
+        assert parts.regrouped(np.array([1, 0, 1]), 2).to_json() == whole.regrouped(np.array([1, 0, 1]), 2).to_json()
+        assert parts.take(1).to_json() == whole.take(1).to_json()
+    assert whole.compact().codes.tolist() == np.unique(GROUPS.codes * size + codes).tolist()
 
 
 @pytest.mark.parametrize("missing", [(0,), (1,), (0, 1)])

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-_BLOCK_VALUES = 1 << 18
+_NOTHING: Any = object()
+"""What has not been derived yet."""
+
+_BLOCK_VALUES = 1 << 19
 _BLOCK_ROWS = 1 << 16
 """A block has at most so many values and rows, so that its arrays stay in the processor's cache while all metrics read them."""
 
@@ -68,11 +71,14 @@ class Batch:
     folds : gives the fold of every row, for metrics whose spread is estimated from folds; see `xent.core.folds`
     ids : (n,) int64, one for each row, by which the rows of two data sets are paired; else None
     partner : what another model predicts for the same rows, where two are compared
+    events : the same rows as single events, where `y_pred` was made of them: one column for either outcome
     """
 
     __slots__ = (
         "_derived",
+        "_original",
         "clusters",
+        "events",
         "folds",
         "groups",
         "ids",
@@ -110,6 +116,8 @@ class Batch:
         self.folds: Callable[[], Array] | None = None
         self.ids: Array | None = None
         self.partner: Batch | None = None
+        self.events: Batch | None = None
+        self._original: Batch | None = None
         self.stored = stored or (y_pred.dtype.name if y_pred.dtype.kind == "f" else floatx())
         self._derived: dict[Hashable, Any] = {}
 
@@ -118,10 +126,11 @@ class Batch:
 
     def derive(self, function: Callable[Concatenate[Batch, _P], _T], *args: _P.args, **options: _P.kwargs) -> _T:
         """`function(self, *args, **options)`, computed on first use and shared from then on."""
-        key = (function, args, tuple(options.items()))
-        if key not in self._derived:
-            self._derived[key] = function(self, *args, **options)
-        return cast("_T", self._derived[key])
+        key = (function, args, *options.items()) if options else (function, args)
+        value: _T = self._derived.get(key, _NOTHING)
+        if value is _NOTHING:
+            value = self._derived[key] = function(self, *args, **options)
+        return value
 
     def forget(self) -> None:
         """Lets go of what was derived. A view of the rows may be the batch itself, and such a circle would outlive its use."""
@@ -132,7 +141,14 @@ class Batch:
 
     def replaced(self, y_true: Array, y_pred: Array) -> Batch:
         """The same rows seen in another way: other labels and predictions, the same weights and slices."""
-        return self._like(y_true, y_pred, self.sample_weight, self.groups)
+        seen = self._like(y_true, y_pred, self.sample_weight, self.groups)
+        seen._original = self.original
+        return seen
+
+    @property
+    def original(self) -> Batch:
+        """The rows as they were before they were seen in another way: what weights and slices alone decide is derived there, once."""
+        return self if self._original is None else self._original
 
     def grouped(self, groups: Groups) -> Batch:
         """The same rows in other slices."""

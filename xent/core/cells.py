@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xent.core.errors import DataError
-from xent.core.exact import ExactSum
-from xent.core.groups import Groups, sum_of_others
+from xent.core.exact import ExactSum, adds_up_in_small_steps
+from xent.core.groups import Groups, regrouped, sum_of_others
 from xent.core.lazy import np
 
 if TYPE_CHECKING:
@@ -22,11 +22,8 @@ if TYPE_CHECKING:
 _UNIT = 1 << 1074
 """What one unweighted row counts where weights are integers, in multiples of 2**-1074."""
 
-_PARTS = ("units", "nan", "inf", "minus_inf")
-"""The fields of an `ExactSum`."""
-
 _FEW = 512
-"""Up to so many cells weights are added to a table with a place for each."""
+"""Up to so many cells rows are added to a table with a place for each; and up to as many cells as rows, if each place is a small number."""
 
 _MOST_WAITING = 1 << 19
 """So many weighted rows wait before they are added to cells, where cells are many: exact sums are Python integers, and adding to as many of
@@ -47,12 +44,6 @@ class Run:
     @classmethod
     def of(cls, codes: Array, span: int, weights: Array | None) -> Run:
         """The cells that `codes`, shape (m,), all below `span`, fall into."""
-        if weights is not None and span <= _FEW:
-            sums = ExactSum.of(weights, Groups(codes, span))
-            # Weights above 0 show by themselves which cells there are.
-            alone = np.minimum.reduce(weights) > 0.0
-            found = np.flatnonzero((sums.units != 0) | (sums.inf != 0) if alone else np.bincount(codes, minlength=span))
-            return cls(found, np.zeros(len(found), dtype=np.int64), _part(sums, found))
         if span <= max(_DENSE, 4 * len(codes)):
             table = np.bincount(codes, minlength=1)
             found = np.flatnonzero(table)
@@ -75,7 +66,7 @@ class Run:
         mine, theirs = self._weights(), other._weights()
         if len(self) == len(other) and (self.codes == other.codes).all():
             return Run(self.codes, self.counts + other.counts, mine + theirs if weighted else None)
-        weights = ExactSum(*(np.concatenate([getattr(mine, name), getattr(theirs, name)]) for name in _PARTS)) if weighted else None
+        weights = mine.beside(theirs) if weighted else None
         return Run(np.concatenate([self.codes, other.codes]), np.concatenate([self.counts, other.counts]), weights).in_order()
 
     def in_order(self) -> Run:
@@ -83,19 +74,15 @@ class Run:
         order = self.codes.argsort(kind="stable")
         codes = self.codes[order]
         starts = np.flatnonzero(np.diff(codes, prepend=-1))
-
-        def added(amounts: Array) -> Array:
-            return np.asarray(np.add.reduceat(amounts[order], starts))
-
-        weights = None if self.weights is None else ExactSum(*(added(getattr(self.weights, name)) for name in _PARTS))
-        return Run(codes[starts], added(self.counts), weights)
+        weights = None if self.weights is None else self.weights.at(order).added_up(starts)
+        return Run(codes[starts], np.add.reduceat(self.counts[order], starts), weights)
 
     def _weights(self) -> ExactSum:
         return ExactSum.zero(len(self)) if self.weights is None else self.weights
 
     def at(self, part: slice, first: int) -> Run:
         """Some of the cells, numbered from `first`."""
-        return Run(self.codes[part] - first, self.counts[part], None if self.weights is None else _part(self.weights, part))
+        return Run(self.codes[part] - first, self.counts[part], None if self.weights is None else self.weights.at(part))
 
     def amounts(self) -> Array:
         """What the cells hold as exact integers: rows, or multiples of 2**-1074 where there are weights."""
@@ -109,15 +96,48 @@ class Run:
         return np.asarray((weights.nan + weights.inf + weights.minus_inf) > 0)
 
 
-def _part(sums: ExactSum, part: slice | Array) -> ExactSum:
-    return ExactSum(*(getattr(sums, name)[part] for name in _PARTS))
-
-
 class Waiting(NamedTuple):
     """Weighted rows that are in no run yet: the number of the cell of each, and its weight."""
 
     codes: Array
     weights: Array
+
+
+class Table(NamedTuple):
+    """A place for each cell: how many rows fell into it that count one each, the weight of the others, and whether any row did."""
+
+    counts: Array
+    weights: ExactSum | None
+    found: Array
+
+    @classmethod
+    def of(cls, codes: Array, span: int, weights: Array | None) -> Table:
+        """The table of rows in cells below `span`."""
+        if weights is None:
+            counts = np.bincount(codes, minlength=span)
+            return cls(counts, None, counts != 0)
+        sums = ExactSum.of(weights, Groups(codes, span))
+        # Weights above 0 show by themselves which cells there are.
+        found = sums.differ_from_zero() if np.minimum.reduce(weights) > 0.0 else np.bincount(codes, minlength=span) != 0
+        return cls(np.zeros(span, dtype=np.int64), sums, found)
+
+    def merge(self, other: Table) -> Table:
+        """The table of the rows of both."""
+        weights = self.weights or other.weights
+        if self.weights is not None and other.weights is not None:
+            weights = self.weights + other.weights
+        return Table(self.counts + other.counts, weights, self.found | other.found)
+
+    def moved(self, cells: Array, span: int) -> Table:
+        """The table with other numbers, `cells`, for its cells; equal ones are put together."""
+        found = np.zeros(span, dtype=bool)
+        found[cells[self.found]] = True
+        return Table(regrouped(self.counts, cells, span), None if self.weights is None else self.weights.regrouped(cells, span), found)
+
+    def run(self) -> Run:
+        """The same without the cells that nothing fell into."""
+        codes = np.flatnonzero(self.found)
+        return Run(codes, self.counts[codes], None if self.weights is None else self.weights.at(codes))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +153,7 @@ class Cells:
     groups: int = 1
     runs: tuple[Run, ...] = ()
     waiting: tuple[Waiting, ...] = ()
+    table: Table | None = None
     _compacted: list[Run] = field(default_factory=list, repr=False)
 
     @classmethod
@@ -142,31 +163,37 @@ class Cells:
         codes = codes.astype(np.int64, copy=False)
         if groups is not None:
             codes = codes + groups.codes * size
-        if len(codes) and weights is not None and size * count > _FEW:
-            # Adding 0.0 makes an array that does not hold on to the chunk it is a part of.
-            return cls(size, count, (), (Waiting(codes, weights + 0.0),))
-        return cls(size, count, (Run.of(codes, size * count, weights),) if len(codes) else ())
+        if not len(codes):
+            return cls(size, count)
+        span = size * count
+        if span <= _FEW or (span <= len(codes) and (weights is None or adds_up_in_small_steps(weights))):
+            return cls(size, count, table=Table.of(codes, span, weights))
+        if weights is None:
+            return cls(size, count, (Run.of(codes, span, None),))
+        # Adding 0.0 makes an array that does not hold on to the chunk it is a part of.
+        return cls(size, count, waiting=(Waiting(codes, weights + 0.0),))
 
     def __add__(self, other: Cells) -> Cells:
         if (self.size, self.groups) != (other.size, other.groups):
             raise DataError(f"cannot merge {self.groups} x {self.size} cells and {other.groups} x {other.size}")
-        merged = Cells(self.size, self.groups, _cascaded(self.runs, other.runs), self.waiting + other.waiting)
+        table = self.table or other.table
+        if self.table is not None and other.table is not None:
+            table = self.table.merge(other.table)
+        merged = Cells(self.size, self.groups, _cascaded(self.runs, other.runs), self.waiting + other.waiting, table)
         return merged.settled() if sum(len(rows.codes) for rows in merged.waiting) >= _MOST_WAITING else merged
 
     def settled(self) -> Cells:
         """The same with all rows in runs."""
-        if not self.waiting:
-            return self
-        codes, weights = (np.concatenate(parts) for parts in zip(*self.waiting, strict=True))
-        run = Run.of(codes, self.size * self.groups, weights)
-        return Cells(self.size, self.groups, _cascaded(self.runs, (run,)))
+        runs = self._all_runs()
+        if self.waiting:
+            codes, weights = (np.concatenate(parts) for parts in zip(*self.waiting, strict=True))
+            runs = _cascaded(runs, (Run.of(codes, self.size * self.groups, weights),))
+        return Cells(self.size, self.groups, runs)
 
     def compact(self) -> Run:
         """All cells as one run, made once; cell c of group g has the number g size + c."""
-        if not self.runs and not self.waiting:
-            return Run(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), None)
         if not self._compacted:
-            *runs, run = self.settled().runs
+            *runs, run = self.settled().runs or (Run(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), None),)
             for other in reversed(runs):
                 run = run.merge(other)
             self._compacted.append(run)
@@ -182,7 +209,7 @@ class Cells:
         group, cell = np.divmod(run.codes, self.size)
         codes = group[:, None] * size + places[cell]
         each = np.repeat(np.arange(len(run)), places.shape[1])
-        weights = None if run.weights is None else _part(run.weights, each)
+        weights = None if run.weights is None else run.weights.at(each)
         return Cells(size, self.groups, (Run(codes.reshape(-1), run.counts[each], weights).in_order(),) if len(run) else ())
 
     def take(self, group: int, count: int = 1) -> Cells:
@@ -203,10 +230,12 @@ class Cells:
             return sum_of_others(table, groups).reshape(-1)
 
         codes = (np.arange(groups)[:, None] * self.size + found).reshape(-1)
-        weights = None if run.weights is None else ExactSum(*(others(getattr(run.weights, name)) for name in _PARTS))
+        weights = None
+        if run.weights is not None:
+            weights = run.weights.regrouped(group * len(found) + places, len(codes)).left_out(groups)
         # A cell that none of the others fell into is not there.
         kept = np.flatnonzero(others(np.ones(len(run), dtype=np.int64)))
-        left = Run(codes[kept], others(run.counts)[kept], None if weights is None else _part(weights, kept))
+        left = Run(codes[kept], others(run.counts)[kept], None if weights is None else weights.at(kept))
         return Cells(self.size, groups, (left,) if len(kept) else ())
 
     def regrouped(self, places: Array, count: int) -> Cells:
@@ -217,7 +246,9 @@ class Cells:
             return np.asarray(places[group] * self.size + cell)
 
         runs = tuple(Run(moved(run.codes), run.counts, run.weights).in_order() for run in self.runs)
-        return Cells(self.size, count, runs, tuple(Waiting(moved(rows.codes), rows.weights) for rows in self.waiting))
+        waiting = tuple(Waiting(moved(rows.codes), rows.weights) for rows in self.waiting)
+        table = None if self.table is None else self.table.moved(moved(np.arange(self.groups * self.size)), count * self.size)
+        return Cells(self.size, count, runs, waiting, table)
 
     def renumbered(self, number: Callable[[Array], Array], size: int) -> Cells:
         """Other cells, `size` of them: what fell into cell c falls into `number(c)`, which ascends with c."""
@@ -226,8 +257,11 @@ class Cells:
             group, cell = np.divmod(codes, max(1, self.size))
             return np.asarray(group * size + number(cell))
 
-        runs = tuple(Run(moved(run.codes), run.counts, run.weights) for run in self.runs)
+        runs = tuple(Run(moved(run.codes), run.counts, run.weights) for run in self._all_runs())
         return Cells(size, self.groups, runs, tuple(Waiting(moved(rows.codes), rows.weights) for rows in self.waiting))
+
+    def _all_runs(self) -> tuple[Run, ...]:
+        return self.runs if self.table is None else _cascaded(self.runs, (self.table.run(),))
 
     def dense(self) -> Array:
         """What every cell holds, shape (groups, size), as `Run.amounts` counts it."""
@@ -253,7 +287,7 @@ class Cells:
         if run.weights is None:
             return {**plain, "counts": run.counts.tolist(), "weights": None}
         # Whether a row was counted or had the weight 1.0 makes no difference to the value and shall make none to the file.
-        weights = ExactSum(run.amounts(), run.weights.nan, run.weights.inf, run.weights.minus_inf)
+        weights = run.weights + ExactSum.of_integers(run.counts)
         return {**plain, "counts": [0] * len(run), "weights": weights.to_json()}
 
     @classmethod
@@ -309,6 +343,8 @@ def spread(sample_weight: Array, shape: tuple[int, ...]) -> Array:
     [[1.0, 1.0], [2.0, 2.0]]
     """
     weight = sample_weight
+    if weight.shape == shape:
+        return weight
     if weight.ndim == len(shape) + 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
     try:

@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Any
 from xent.core import derived
 from xent.core.arrays import as_matrix, require_same_shape, take_class
 from xent.core.batch import Batch
-from xent.core.cells import cells_of
+from xent.core.cells import Cells, cells_of
 from xent.core.errors import DataError, DomainError, UsageError
 from xent.core.groups import regrouped
 from xent.core.lazy import np
 from xent.core.losses.crossentropy import index_labels
 from xent.core.precision import as_float
-from xent.core.states import Crosstab
+from xent.core.reduction import row_counts
+from xent.core.states import CellCounts, Crosstab
+from xent.core.thresholds import Scale, threshold_counts
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
 
 _CLASSES = 1 << 20
 """More classes than a confusion matrix may have."""
+
+_HALF = Scale(thresholds=(0.5,))
+"""Where one of two classes becomes the more probable one."""
 
 
 def dense_batch(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
@@ -71,8 +76,9 @@ def equal_values(batch: Batch) -> Array:
 
 
 def binary_hits(batch: Batch, *, threshold: float) -> Array:
-    """1 where the prediction lies on the side of the threshold that the label, 0 or 1, says."""
-    return as_float(batch.derive(derived.labels) == (batch.derive(derived.predictions) > threshold))
+    """Whether the prediction lies on the side of the threshold that the label, 0 or 1, says."""
+    said = batch.derive(derived.positives if batch.derive(derived.has_hard_labels) else derived.labels)
+    return np.asarray(said == batch.derive(derived.above, threshold))
 
 
 def class_hits(batch: Batch) -> Array:
@@ -102,21 +108,35 @@ def _need_scores(batch: Batch) -> None:
 
 def crosstab(batch: Batch) -> Crosstab:
     """The confusion matrix of the rows; `y_pred` holds scores over classes, or the numbers of the predicted classes if it is a vector."""
+    groups = batch.groups
     if batch.y_pred.ndim == 1:
         true, predicted = _class_numbers(batch.y_true, "y_true"), _class_numbers(batch.y_pred, "y_pred")
         numbers = np.maximum(true, predicted) + 1
         width = int(numbers.max(initial=0))
+        # Every slice has the classes of its own rows: which others they were read beside must not show.
+        classes = np.array([width]) if groups is None else regrouped(numbers, groups.codes, groups.count, largest=True)
+        cells = cells_of(batch, true * width + predicted, width * width, _known(batch))
     else:
-        true, predicted = batch.derive(known_class), batch.derive(predicted_class)
         width = batch.y_pred.shape[-1]
-        numbers = np.full(len(true), width, dtype=np.int64)
+        classes = np.where(batch.original.derive(row_counts) > 0, width, 0)
+        cells = _cells_of_scores(batch, width)
     # Numbered within these rows the cells are few, and a table with a place for each counts them fastest.
-    cells = cells_of(batch, true * width + predicted, width * width, _known(batch))
     cells = cells.renumbered(lambda pair: pair // max(1, width) * _CLASSES + pair % max(1, width), _CLASSES**2)
-    # Every slice has the classes of its own rows: which others they were read beside must not show.
-    groups = batch.groups
-    classes = np.array([width], dtype=np.int64) if groups is None else regrouped(numbers, groups.codes, groups.count, largest=True)
     return Crosstab(cells, classes)
+
+
+def _cells_of_scores(batch: Batch, width: int) -> Cells:
+    """The confusion matrix of scores over so many classes, as cells (true class, predicted class)."""
+    if batch.events is not None and batch.events.derive(_are_decided_at_half):
+        counts: CellCounts = batch.events.derive(threshold_counts, scale=_HALF)
+        return counts.cells
+    true, predicted = batch.derive(known_class), batch.derive(predicted_class)
+    return cells_of(batch, true * width + predicted, width * width, _known(batch))
+
+
+def _are_decided_at_half(events: Batch) -> bool:
+    """Whether the larger of p and 1 - p is that of the class above or below one half, which thresholds count as well."""
+    return events.derive(derived.lie_in_unit_interval) and events.derive(derived.has_hard_labels)
 
 
 def _known(batch: Batch) -> Array | None:

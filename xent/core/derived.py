@@ -31,6 +31,29 @@ def labels(batch: Batch) -> Array:
     return as_float(batch.y_true)
 
 
+def weights(batch: Batch) -> Array:
+    """`sample_weight`, where there is one, in the floating-point type in force."""
+    return as_float(batch.sample_weight)
+
+
+def positives(batch: Batch) -> Array:
+    """Which labels are not 0."""
+    return np.asarray(batch.y_true != 0)
+
+
+def above(batch: Batch, threshold: float) -> Array:
+    """Which predictions are larger than a threshold."""
+    return np.asarray(batch.derive(predictions) > threshold)
+
+
+def has_hard_labels(batch: Batch) -> bool:
+    """Whether every label is 0 or 1."""
+    low, high = batch.derive(label_extremes)
+    if not (low >= 0.0 and high <= 1.0):
+        return False
+    return batch.y_true.dtype.kind in "biu" or bool(((batch.y_true == 0.0) | (batch.y_true == 1.0)).all())
+
+
 def extremes(batch: Batch) -> tuple[float, float]:
     """The smallest and the largest prediction; NaN if there is one."""
     return _extremes(batch.y_pred)
@@ -59,6 +82,11 @@ def lie_in_unit_interval(batch: Batch) -> bool:
 def weight_extremes(batch: Batch) -> tuple[float, float]:
     """The smallest and the largest weight; NaN if there is one."""
     return (1.0, 1.0) if batch.sample_weight is None else _extremes(batch.sample_weight)
+
+
+def label_extremes(batch: Batch) -> tuple[float, float]:
+    """The smallest and the largest label; NaN if there is one."""
+    return _extremes(batch.y_true)
 
 
 def _extremes(values: Array) -> tuple[float, float]:
@@ -90,7 +118,8 @@ def true_class(batch: Batch) -> Array:
             # A missing label is no wrong one. Where such rows are not left out, they make the value NaN through their score.
             index = np.where(np.isnan(raw), 0.0, raw).astype(np.intp)
             _refuse(raw, (index != raw) & ~np.isnan(raw), classes)
-    if index.size and not (0 <= np.minimum.reduce(index, axis=None) and np.maximum.reduce(index, axis=None) < classes):
+    low, high = batch.derive(label_extremes) if raw.dtype.kind in "iub" else _extremes(index)
+    if low < 0 or high >= classes:
         _refuse(raw, (index < 0) | (index >= classes), classes)
     return index
 

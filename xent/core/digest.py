@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from xent.core.derived import label_extremes, weights
 from xent.core.lazy import np
 
 if TYPE_CHECKING:
@@ -31,14 +32,16 @@ def digest_of(batch: Batch, classes: Sequence[str] | None = None) -> tuple[int, 
     indices are the same data.
     """
     y_true, weight = batch.y_true, batch.sample_weight
-    if weight is None and y_true.ndim == 1 and y_true.dtype.kind in "iub" and y_true.size and 0 <= y_true.min() and y_true.max() < 2**16:
+    if weight is None and y_true.ndim == 1 and y_true.dtype.kind in "iub" and y_true.size and _within(batch.derive(label_extremes), 2**16):
         # Without weights all rows of one label have one hash, so counting labels is enough.
         counts = np.bincount(y_true.astype(np.intp, copy=False))
         hashes = _finish(_label_hashes(np.arange(len(counts)), classes), None)
         times = counts.astype(np.uint64)
         return _total(hashes * times), _total(hashes * hashes * times)
-    hashes = _finish(_label_hashes(y_true, classes), weight)
-    return _total(hashes), _total(hashes * hashes)
+    mixed = _mixed(_label_hashes(y_true, classes), None if weight is None else batch.derive(weights))
+    # The last factor of a hash is that of their sum as well.
+    total, squares = _total(mixed) * _ODD[2], _total(np.square(mixed, out=mixed)) * _ODD[2] ** 2
+    return total & _MASK, squares & _MASK
 
 
 def content_of(batch: Batch, classes: Sequence[str] | None = None) -> tuple[int, int]:
@@ -79,11 +82,16 @@ def _label_hashes(y_true: Array, classes: Sequence[str] | None) -> Hashes:
     if y_true.ndim > 1:
         return _hashes_of_rows(y_true.reshape(len(y_true), -1), classes)
     table = _hashes_of_indices() if classes is None else _hashes_of_names(tuple(classes))
-    if y_true.dtype.kind in "iub" or classes is not None:
+    if y_true.size and (y_true.dtype.kind in "iub" or classes is not None) and _within((y_true.min(), y_true.max()), len(table)):
         index = y_true.astype(np.intp, copy=False)
-        if index.size and 0 <= index.min() and index.max() < len(table) and (y_true.dtype.kind != "f" or (index == y_true).all()):
+        if y_true.dtype.kind != "f" or (index == y_true).all():
             return np.asarray(table.take(index))
     return _hashes_of_numbers(y_true)
+
+
+def _within(extremes: tuple[float, float], count: int) -> bool:
+    low, high = extremes
+    return low >= 0 and high < count
 
 
 def _hashes_of_numbers(values: Array) -> Hashes:
@@ -134,15 +142,18 @@ def _hash_of_name(name: str) -> int:
 
 
 def _finish(hashes: Hashes, weight: Array | None) -> Hashes:
-    """Mixes in the weights, of which none means 1 for all."""
+    """The hashes of rows from those of their labels."""
+    return _mixed(hashes, weight) * np.uint64(_ODD[2])
+
+
+def _mixed(hashes: Hashes, weight: Array | None) -> Hashes:
+    """Mixes in the weights, of which none means 1 for all; what comes out lacks the last factor."""
     ones = int(np.float64(1.0).view(np.uint64)) * _ODD[1] & _MASK
     if weight is None:
         hashes = hashes + np.uint64(ones)
     else:
-        bits = weight.astype(np.float64).view(np.uint64)
-        bits *= np.uint64(_ODD[1])
+        bits = weight.astype(np.float64, copy=False).view(np.uint64) * np.uint64(_ODD[1])
         bits += hashes
         hashes = bits
     hashes ^= hashes >> np.uint64(32)
-    hashes *= np.uint64(_ODD[2])
     return hashes

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xent.core.arrays import align, as_matrix, mean_classes
 from xent.core.batch import Batch
 from xent.core.cells import spread
+from xent.core.derived import weights
 from xent.core.errors import DataError
 from xent.core.exact import ExactSum
 from xent.core.lazy import np
@@ -27,9 +28,12 @@ def weighted_sum(batch: Batch, values: Array, mask: Array | None = None) -> Weig
 
     Values where `mask`, shape of `values`, is False have weight 0, and rows where it is nowhere True are not counted.
     """
-    numerators, denominators = terms_of(batch, values, mask)
+    if mask is None and values.dtype.kind == "b" and values.shape == (len(batch),):
+        numerators, denominators = _taken(batch, values)
+    else:
+        numerators, denominators = terms_of(batch, values, mask)
     total = ExactSum.of(numerators, batch.groups)
-    count = batch.derive(row_counts)
+    count = batch.original.derive(row_counts)
     if denominators is None:
         return WeightedSum(total, ExactSum.of_integers(count), count)
     if mask is not None:
@@ -37,20 +41,33 @@ def weighted_sum(batch: Batch, values: Array, mask: Array | None = None) -> Weig
         count = np.array([np.count_nonzero(kept)]) if batch.groups is None else batch.groups.count_where(kept)
     # In the common case every metric of the block shares the exact sum of the weights.
     shared = denominators is batch.sample_weight
-    return WeightedSum(total, batch.derive(total_weight) if shared else ExactSum.of(denominators, batch.groups), count)
+    return WeightedSum(total, batch.original.derive(total_weight) if shared else ExactSum.of(denominators, batch.groups), count)
 
 
 def terms_of(batch: Batch, values: Array, mask: Array | None = None) -> tuple[Array, Array | None]:
     """What every row adds to the numerator and to the denominator of a mean, shapes (n,); None stands for 1 a row."""
     weight = batch.sample_weight
+    if values.dtype.kind == "b":
+        values = as_float(values)
     if mask is not None:
         return rows_of(values, spread(as_float(1.0 if weight is None else weight), values.shape) * mask)
     if weight is None:
         return mean_of_rows(values), None
     if weight.shape == values.shape == (len(batch),):
         with np.errstate(invalid="ignore"):
-            return values * weight, weight
+            return values * batch.original.derive(weights), weight
     return rows_of(values, weight)
+
+
+def _taken(batch: Batch, values: Array) -> tuple[Array, Array | None]:
+    """The terms of one truth value a row, which takes or leaves a weight: that needs no more digits than the weight has."""
+    weight = batch.sample_weight
+    if weight is None:
+        return values, None
+    if weight.shape != values.shape:
+        return terms_of(batch, values)
+    with np.errstate(invalid="ignore"):
+        return values * weight, weight
 
 
 def row_counts(batch: Batch) -> Array:
@@ -65,6 +82,8 @@ def total_weight(batch: Batch) -> ExactSum:
 
 def mean_of_rows(values: Array) -> Array:
     """The mean over all axes but the first, shape (n,)."""
+    if values.dtype.kind == "b":
+        values = as_float(values)
     return values if values.ndim == 1 else mean_classes(as_matrix(values))
 
 

@@ -63,6 +63,9 @@ class SlicedTally(Tally):
             for way in ways:
                 places = part.groups.places[way]
                 mine = self._of_at_least(way, int(places.max()) + 1)
+                if len(places) == mine.groups and (places == np.arange(mine.groups)).all():
+                    mine.add(states, counts, weights)
+                    continue
                 moved = {need: state.regrouped(places, mine.groups) for need, state in states.items()}
                 mine.add(moved, regrouped(counts, places, mine.groups), weights.regrouped(places, mine.groups))
             part.forget()

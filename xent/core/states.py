@@ -38,20 +38,20 @@ class State:
         """The state that one pass over the rows of both would have made."""
         if type(self) is not type(other):
             raise DataError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
-        merged = {}
-        for field in fields(self):
-            mine, theirs = getattr(self, field.name), getattr(other, field.name)
-            if np.shape(mine) != np.shape(theirs):
-                raise DataError(f"cannot merge states of unlike shapes: {field.name} has {np.shape(mine)} and {np.shape(theirs)}")
-            merged[field.name] = np.maximum(mine, theirs) if field.name in self.largest else mine + theirs
-        return type(self)(**merged)
+        merged = []
+        for name in _names(type(self)):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if isinstance(mine, np.ndarray) and mine.shape != theirs.shape:
+                raise DataError(f"cannot merge states of unlike shapes: {name} has {mine.shape} and {theirs.shape}")
+            merged.append(np.maximum(mine, theirs) if name in self.largest else mine + theirs)
+        return type(self)(*merged)
 
     def take(self, group: int, count: int = 1) -> Self:
         """The state of one group alone, or of `count` groups from that one on."""
         picked = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            picked[field.name] = value[group : group + count] if isinstance(value, np.ndarray) else value.take(group, count)
+        for name in _names(type(self)):
+            value = getattr(self, name)
+            picked[name] = value[group : group + count] if isinstance(value, np.ndarray) else value.take(group, count)
         return type(self)(**picked)
 
     def left_out(self, groups: int) -> Iterator[Self]:
@@ -81,12 +81,12 @@ class State:
     def regrouped(self, places: Array, count: int) -> Self:
         """The same rows in other groups: what was in group g is in group `places[g]` of `count`, beside what else is put there."""
         moved = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for name in _names(type(self)):
+            value = getattr(self, name)
             if isinstance(value, np.ndarray):
-                moved[field.name] = regrouped(value, places, count, largest=field.name in self.largest)
+                moved[name] = regrouped(value, places, count, largest=name in self.largest)
             else:
-                moved[field.name] = value.regrouped(places, count)
+                moved[name] = value.regrouped(places, count)
         return type(self)(**moved)
 
     def renumbered(self, numbers: Sequence[int]) -> Self:
@@ -96,15 +96,25 @@ class State:
     def to_json(self) -> dict[str, Any]:
         """Plain values: lists, numbers and decimal strings."""
         plain: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            plain[field.name] = {"dtype": value.dtype.name, "values": value.tolist()} if isinstance(value, np.ndarray) else value.to_json()
+        for name in _names(type(self)):
+            value = getattr(self, name)
+            plain[name] = {"dtype": value.dtype.name, "values": value.tolist()} if isinstance(value, np.ndarray) else value.to_json()
         return plain
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Self:
         """The state that `to_json` wrote."""
-        return cls(**{field.name: _field_from_json(plain[field.name]) for field in fields(cls)})
+        return cls(**{name: _field_from_json(plain[name]) for name in _names(cls)})
+
+
+_NAMES: dict[type[State], tuple[str, ...]] = {}
+
+
+def _names(kind: type[State]) -> tuple[str, ...]:
+    """The names of the fields, kept: states are merged once a block, and asking each time takes as long as adding."""
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple(field.name for field in fields(kind))
+    return _NAMES[kind]
 
 
 def state_from_json(plain: Mapping[str, Any]) -> State:

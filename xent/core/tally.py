@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from xent.core import digest
-from xent.core.derived import extremes, lie_in_unit_interval, weight_extremes
+from xent.core.derived import extremes, label_extremes, lie_in_unit_interval, weight_extremes
 from xent.core.errors import DomainError, UsageError
 from xent.core.exact import ExactSum
 from xent.core.folds import dealt
@@ -323,7 +323,7 @@ def _has_missing(block: Batch) -> bool:
         return True
     if math.isnan(block.derive(weight_extremes)[0]):
         return True
-    if block.y_true.dtype.kind == "f" and np.isnan(block.y_true).any():
+    if block.y_true.dtype.kind == "f" and math.isnan(block.derive(label_extremes)[0]):
         return True
     return block.partner is not None and _has_missing(block.partner)
 

@@ -40,21 +40,20 @@ class Scale:
         """The number of cells."""
         return self.steps + 2 if self.steps else len(self.thresholds) + 1
 
-    def cells(self, scores: Array) -> Array:
-        """The cell of every score."""
+    def cells(self, scores: Array, bounded: bool = False) -> Array:
+        """The cell of every score; `bounded` says that all lie between 0 and 1."""
         if len(self.thresholds) == 1:
-            return (scores > self.thresholds[0]).astype(np.intp)
-        missing = np.isnan(scores)
+            return (scores > self.thresholds[0]).astype(np.int32)
         if self.steps:
-            scores = np.maximum(scores, 0.0)
-            np.minimum(scores, 1.0, out=scores)
-            scores *= self.steps
-            np.ceil(scores, out=scores)
-            scores += 1.0
-            if missing.any():
-                scores[missing] = 0.0
-            return scores.astype(np.intp)
-        return np.where(missing, 0, np.searchsorted(np.array(self.thresholds), scores, side="left"))
+            within = scores if bounded else np.minimum(np.maximum(scores, 0.0), 1.0)
+            places = within * self.steps
+            np.ceil(places, out=places)
+            places += 1.0
+        else:
+            places = np.searchsorted(np.array(self.thresholds), scores, side="left")
+        if not bounded:
+            places[np.isnan(scores)] = 0
+        return places.astype(np.int32)
 
     def first_above(self, thresholds: tuple[float, ...]) -> Array:
         """The first cell above each of `thresholds`, which must be those of the scale; those of an even one count from 0 to 1."""
@@ -136,14 +135,16 @@ def threshold_counts(
 def _cells(batch: Batch, scale: Scale, class_id: int | None, top_k: int | None, from_logits: bool) -> Array:
     """The cell of every element, with the positives in the second half."""
     positive, scores = batch.derive(_elements, class_id, top_k, from_logits)
-    cell: Array = scale.cells(scores)
-    cell += positive * scale.size
+    # What is chosen or made of the predictions lies where they do.
+    bounded = not from_logits and top_k is None and batch.derive(derived.lie_in_unit_interval)
+    cell: Array = scale.cells(scores, bounded)
+    cell += positive * np.int32(scale.size)
     return cell
 
 
 def _elements(batch: Batch, class_id: int | None, top_k: int | None, from_logits: bool) -> tuple[Array, Array]:
     """Which elements are positive, and their scores."""
-    positive = batch.derive(derived.one_hot_or_dense) != 0 if batch.derive(derived.has_index_labels) else batch.y_true != 0
+    positive = batch.derive(derived.one_hot_or_dense) != 0 if batch.derive(derived.has_index_labels) else batch.derive(derived.positives)
     scores = batch.derive(derived.sigmoid) if from_logits else batch.derive(derived.predictions)
     if scores.ndim == 1 and not (class_id is None and top_k is None):
         # Only the rows of a file come as vectors: one event, whose two outcomes are the classes.

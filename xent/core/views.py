@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from xent.core.arrays import align, as_matrix, classes_last
 from xent.core.decisions import known_class, predicted_class
-from xent.core.derived import extremes, has_index_labels, lie_in_unit_interval, sigmoid, softmax, weight_extremes
+from xent.core.derived import extremes, has_index_labels, label_extremes, lie_in_unit_interval, sigmoid, softmax, weight_extremes
 from xent.core.errors import DataError, DomainError, NotProbabilityError
 from xent.core.lazy import np
 
@@ -59,8 +59,11 @@ def _single_events(batch: Batch, from_logits: bool) -> Batch:
             f"a binary metric needs one probability for each label, and there are {_many(y_pred)} for {_many(y_true)}; "
             "for several classes take a categorical metric"
         )
-    _check_range(y_true, 0.0, 1.0, "label {} lies outside [0, 1], as a binary metric needs it")
-    return batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
+    seen = batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
+    low, high = seen.derive(label_extremes)
+    if not (low >= 0.0 and high <= 1.0):
+        _check_range(y_true, 0.0, 1.0, "label {} lies outside [0, 1], as a binary metric needs it")
+    return seen
 
 
 def with_classes_last(batch: Batch, axis: int) -> Batch:
@@ -101,21 +104,29 @@ def as_categorical(batch: Batch, from_logits: bool) -> Batch:
 
 def _over_classes(batch: Batch, from_logits: bool) -> Batch:
     y_true, y_pred = batch.y_true, batch.y_pred
+    are_events = y_pred.ndim == y_true.ndim == 1 and not from_logits
     if y_pred.ndim == 1 or y_pred.shape[-1] == 1:
         y_pred = _both_classes(as_matrix(y_pred)[:, 0] if y_pred.ndim <= 2 else y_pred[..., 0], from_logits)
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
         y_true = y_true[..., 0]
     if y_true.shape not in (y_pred.shape, y_pred.shape[:-1]):
         raise DataError(f"labels and predictions do not fit: {_many(y_true)} labels for {_many(y_pred)} classes")
-    return batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
+    if y_pred is batch.y_pred and y_true is batch.y_true:
+        return batch
+    seen = batch.replaced(y_true, y_pred)
+    seen.events = batch if are_events else None
+    return seen
 
 
 def _both_classes(score: Array, from_logits: bool) -> Array:
     """The scores of class 0 and class 1, shape (..., 2), from those of class 1. Each class lies in one piece, as columns of a file do."""
     columns = np.empty((2, *score.shape))
     columns[1] = score
-    columns[0] = 0.0 if from_logits else 1.0 - columns[1]
-    return np.moveaxis(columns, 0, -1)
+    if from_logits:
+        columns[0] = 0.0
+    else:
+        np.subtract(1.0, columns[1], out=columns[0])
+    return columns.T if score.ndim == 1 else np.moveaxis(columns, 0, -1)
 
 
 def as_classwise(batch: Batch, from_logits: bool) -> Batch:

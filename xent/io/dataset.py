@@ -93,7 +93,8 @@ class Dataset:
                 table.restrict(self._where.may_hold)
             numbers = {*self.roles.pred, *([self.roles.weight] if self.roles.weight else []), *(self.roles.label if not hard else ())}
             texts = {*self._texts(), *(self.roles.label if hard and self._decoder.wants_text else ())}
-            table.declare(texts=texts, numbers=numbers if self.slicer is None else numbers | self.slicer.numbers)
+            names = set() if self.slicer is None else (self.slicer.texts & self._texts()) - set(self.kept)
+            table.declare(texts=texts, numbers=numbers if self.slicer is None else numbers | self.slicer.numbers, names=names)
         counted = self._where is None and request.shard is None
         self.rows = rows_before(self._tables)[-1] if counted else None
         self._check_lengths()

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
 
+_FEW = 256
+"""Integers that lie within so many of each other are numbered by their distance from the smallest."""
+
 
 def group_keys(column: Column) -> npt.NDArray[np.int64]:
     """A key for every row, shape (n,).
@@ -49,7 +52,7 @@ def group_keys(column: Column) -> npt.NDArray[np.int64]:
 
 
 def distinct_values(column: Column) -> tuple[list[Any], npt.NDArray[np.intp]]:
-    """Values of a column, among which equal ones may stand twice, and for every row the number of its value; a null is None.
+    """Values of a column, and for every row the number of its value; a null is None. Equal values may stand twice, and others in no row.
 
     Raises
     ------
@@ -59,6 +62,11 @@ def distinct_values(column: Column) -> tuple[list[Any], npt.NDArray[np.intp]]:
     array = _plain_array(column)
     if not (_is_scalar(array.type) or pa.types.is_dictionary(array.type)):
         raise TypeError(f"holds {array.type}, neither numbers nor text")
+    if pa.types.is_integer(array.type) and array.null_count == 0 and len(array):
+        numbers = values_of(array)
+        low, high = int(numbers.min()), int(numbers.max())
+        if high - low < _FEW and high < 2**63:
+            return list(range(low, high + 1)), numbers.astype(np.intp) - low
     encoded: Any = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     values = [*encoded.dictionary.to_pylist(), None]
     if encoded.null_count == 0:

@@ -33,8 +33,8 @@ class PartitionedTable(Table):
         folder = {name: (value, value) for name, value in self._partition.items()}
         self._table.restrict(lambda bounds: may_hold({**bounds, **folder}))
 
-    def declare(self, *, texts: Collection[str], numbers: Collection[str]) -> None:
-        self._table.declare(texts=texts, numbers=numbers)
+    def declare(self, *, texts: Collection[str], numbers: Collection[str], names: Collection[str]) -> None:
+        self._table.declare(texts=texts, numbers=numbers, names=names)
 
     def _read(self, part: Part, names: list[str], skip: int = 0) -> Iterator[Chunk]:
         import pyarrow as pa

@@ -7,6 +7,7 @@ import math
 import re
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -165,16 +166,20 @@ class Slicer:
             There are more slices than allowed.
         """
         coded = {column: _coded(column, columns[column.column]) for column in self._columns}
-        joint, first = _joined([codes for _, codes in coded.values()], rows)
-        values = {column: (texts, codes[first]) for column, (texts, codes) in coded.items()}
-        places = tuple(self._places(way, values, len(first)) for way in range(len(self.ways)))
-        return Groups(joint, len(first), places)
+        joint, parts = _joined([codes for _, codes in coded.values()])
+        values = {column: (texts, part) for (column, (texts, _)), part in zip(coded.items(), parts, strict=True)}
+        places = tuple(self._places(way, values) for way in range(len(self.ways)))
+        if len(places) == 1 and (count := int(places[0].max(initial=-1)) + 1) <= 2 * len(parts[0]):
+            # Rows that know the slices themselves leave nothing to be put together block by block.
+            same = count == len(parts[0]) and (places[0] == np.arange(count)).all()
+            return Groups(joint if same else places[0][joint], count, (np.arange(count),))
+        return Groups(joint, len(parts[0]), places)
 
-    def _places(self, way: int, values: Mapping[SliceColumn, tuple[list[str | None], Codes]], count: int) -> Codes:
+    def _places(self, way: int, values: Mapping[SliceColumn, tuple[list[str | None], Codes]]) -> Codes:
         by, keys = self.ways[way], self.keys[way]
         mine = [values[column._replace(name="")] for column in by.columns]
-        joint, first = _joined([codes for _, codes in mine], count)
-        found = [tuple(texts[codes[at]] for texts, codes in mine) for at in first.tolist()]
+        joint, parts = _joined([codes for _, codes in mine])
+        found = zip(*([texts[code] for code in part.tolist()] for (texts, _), part in zip(mine, parts, strict=True)), strict=True)
         with self._lock:
             numbers = [keys.setdefault(key, len(keys)) for key in found]
             if len(keys) > self._most:
@@ -209,7 +214,7 @@ def _coded(column: SliceColumn, values: Column) -> tuple[list[str | None], Codes
         raise SliceColumnError(column.column, str(error)) from error
     texts: dict[str | None, int] = {}
     numbers = np.array([texts.setdefault(_text(value), len(texts)) for value in found] or [0], dtype=np.intp)
-    return list(texts), numbers[codes]
+    return list(texts), codes if len(texts) == len(numbers) else numbers[codes]
 
 
 def _cut(column: SliceColumn, values: Column) -> tuple[list[str | None], Codes]:
@@ -222,6 +227,7 @@ def _cut(column: SliceColumn, values: Column) -> tuple[list[str | None], Codes]:
     return [*labels, None], codes
 
 
+@lru_cache(maxsize=1 << 12, typed=True)
 def _text(value: Any) -> str | None:
     """A value as it is shown; whole numbers look the same whatever type they are stored as."""
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
@@ -235,26 +241,29 @@ def _number_text(value: float) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 2**63 else repr(value)
 
 
-def _joined(codes: Sequence[Codes], rows: int) -> tuple[Codes, Codes]:
-    """Different combinations of codes, numbered: the number of every row, and for every number a row that has it."""
-    joint = np.zeros(rows, dtype=np.intp)
-    example = np.zeros(min(rows, 1), dtype=np.intp)
-    for more in codes:
+def _joined(columns: Sequence[Codes]) -> tuple[Codes, list[Codes]]:
+    """Different combinations of codes, numbered: the number of every row, and for each column the code that every number stands for."""
+    joint, found = _numbered(columns[0])
+    parts = [found]
+    for codes in columns[1:]:
+        span = int(codes.max(initial=0)) + 1
         # Numbered anew after each column, so that the product never overflows.
-        joint, example = _numbered(joint * (int(more.max(initial=0)) + 1) + more)
-    return joint, example
+        joint, found = _numbered(joint * span + codes)
+        before, last = np.divmod(found, span)
+        parts = [*(part[before] for part in parts), last]
+    return joint, parts
 
 
 def _numbered(codes: Codes) -> tuple[Codes, Codes]:
+    """Codes numbered without gaps: the number of every row, and the code of every number."""
     span = int(codes.max(initial=-1)) + 1
     if span > max(_FEW, 4 * len(codes)):
-        _, example, numbers = np.unique(codes, return_index=True, return_inverse=True)
-        return numbers, example
+        found, numbers = np.unique(codes, return_inverse=True)
+        return numbers, found
     # A table with a place for each code takes a tenth of the time of sorting.
     found = np.flatnonzero(np.bincount(codes, minlength=span))
+    if len(found) == span:
+        return codes, found
     table = np.zeros(span, dtype=np.intp)
     table[found] = np.arange(len(found))
-    numbers = table[codes]
-    example = np.zeros(len(found), dtype=np.intp)
-    example[numbers] = np.arange(len(codes))
-    return numbers, example
+    return table[codes], found

@@ -110,8 +110,11 @@ class Table:
     def restrict(self, may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
         """Says which stretches cannot matter, by the least and largest values of columns. Formats that know them skip such stretches."""
 
-    def declare(self, *, texts: Collection[str], numbers: Collection[str]) -> None:
-        """Says what columns hold by their roles. Formats whose values are text parse them so; others know already."""
+    def declare(self, *, texts: Collection[str], numbers: Collection[str], names: Collection[str]) -> None:
+        """Says what columns hold by their roles: texts, some of them names that stand there again and again, or numbers.
+
+        Formats whose values are text parse them so; others know already.
+        """
 
 
 def rows_per_chunk(chunk_rows: int | None, bytes_per_row: int) -> int:

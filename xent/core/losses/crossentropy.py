@@ -53,7 +53,7 @@ def _elements(batch: Batch, epsilon: float | None, label_smoothing: float, least
     y, p = batch.derive(smooth_binary_labels, label_smoothing), batch.derive(derived.predictions)
     if epsilon is not None:
         p = derived.clip(p, epsilon)
-    if not label_smoothing and batch.derive(has_hard_labels):
+    if not label_smoothing and batch.derive(derived.has_hard_labels):
         # |p - (1 - y)| is p where y = 1 and 1 - p where y = 0: one logarithm instead of two.
         likelihood = np.subtract(y, 1.0)
         likelihood += p
@@ -66,14 +66,6 @@ def smooth_binary_labels(batch: Batch, label_smoothing: float) -> Array:
     """Labels drawn towards one half: y (1 - s) + s / 2."""
     y = batch.derive(derived.labels)
     return y * (1.0 - label_smoothing) + 0.5 * label_smoothing if label_smoothing else y
-
-
-def has_hard_labels(batch: Batch) -> bool:
-    """Whether every label is 0 or 1."""
-    y = batch.y_true
-    if y.dtype.kind in "biu":
-        return not y.size or bool(np.minimum.reduce(y, axis=None) >= 0 and np.maximum.reduce(y, axis=None) <= 1)
-    return bool(((y == 0.0) | (y == 1.0)).all())
 
 
 def _log(p: Array, least: float | None) -> Array:

@@ -12,6 +12,7 @@ from xent.core.errors import DataError
 from xent.core.lazy import np
 from xent.core.loss import Loss
 from xent.core.losses.crossentropy import binary_elements, smooth_binary_labels, smooth_labels
+from xent.core.losses.regression import absolute_errors
 from xent.core.precision import EPSILON, as_float
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ def binary_focal_values(
     batch: Batch, *, gamma: float, alpha: Alpha | None, from_logits: bool, label_smoothing: float, exact: bool
 ) -> Array:
     """Binary focal cross-entropy, averaged over the last axis; `alpha` is None where the classes are not balanced."""
-    values = binary_focal_elements(batch, gamma, alpha, from_logits, label_smoothing, exact)
-    return mean_classes(values[:, None] if values.ndim == 1 else values)
+    # Where nothing is clipped both are one, and so is all that is made of it.
+    exact = exact or (not from_logits and batch.derive(derived.lie_within, EPSILON))
+    values = batch.derive(binary_focal_elements, gamma, alpha, from_logits, label_smoothing, exact)
+    return values if values.ndim == 1 else mean_classes(values)
 
 
 def binary_focal_elements(batch: Batch, gamma: float, alpha: Alpha | None, from_logits: bool, label_smoothing: float, exact: bool) -> Array:
@@ -54,8 +57,12 @@ def binary_focal_elements(batch: Batch, gamma: float, alpha: Alpha | None, from_
     else:
         cross_entropy = seen.derive(binary_elements, False, label_smoothing, "exact" if exact else "keras")
     # Keras clips for the logarithms alone. Rounding may have put p a little above 1, where a fractional power is NaN.
-    missed = np.maximum(y * (1.0 - p) + (1.0 - y) * p, 0.0)
-    values: Array = np.power(missed, gamma) * cross_entropy
+    if seen.derive(derived.lie_in_unit_interval) and not label_smoothing and seen.derive(derived.has_hard_labels):
+        missed = seen.derive(absolute_errors)
+    else:
+        missed = np.maximum(y * (1.0 - p) + (1.0 - y) * p, 0.0)
+    values: Array = np.power(missed, gamma)
+    values *= cross_entropy
     if alpha is None:
         return values
     share = _per_class(alpha, batch)

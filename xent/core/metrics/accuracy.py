@@ -58,7 +58,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Array:
     """
     y_true, y_pred = align(as_float(y_true), as_float(y_pred))
     require_same_shape(y_true, y_pred)
-    return binary_hits(Batch(y_true, y_pred), threshold=threshold)
+    return as_float(binary_hits(Batch(y_true, y_pred), threshold=threshold))
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Array:

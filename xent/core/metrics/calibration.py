@@ -10,8 +10,10 @@ from xent.core.batch import Batch
 from xent.core.calibration_events import calibration_cells, event_tables, gap_squares, two_classes
 from xent.core.cells import ratio, to_float
 from xent.core.errors import UsageError
+from xent.core.grids import lowest_bit
 from xent.core.labelled_scores import checked_binning, events_of, parts_of, pooled, shares
 from xent.core.lazy import np
+from xent.core.losses.regression import squared_errors
 from xent.core.metric import LiftBy, MeanMetric, MeanOf, Metric
 from xent.core.scores import ScoreTables
 from xent.core.states import CellCounts
@@ -26,9 +28,18 @@ __all__ = ["BrierScore", "ClasswiseCalibrationError", "DebiasedCalibrationError"
 
 def squared_distance(batch: Batch, *, half: bool | None) -> Array:
     """Σ (y - p)² of every row; half of it where `half`, or where it is None and there are two classes."""
+    if half is not False and batch.events is not None and batch.events.derive(_are_as_far_off):
+        return batch.events.derive(squared_errors)
     gaps = batch.derive(derived.one_hot_or_dense) - batch.derive(derived.predictions)
     distance = sum_classes(np.square(gaps, out=gaps))
     return distance * 0.5 if half or (half is None and batch.y_pred.shape[-1] < 3) else distance
+
+
+def _are_as_far_off(events: Batch) -> bool:
+    """Whether both outcomes of every event are off by the very same: where 1 - p is not rounded, 1 - y - (1 - p) is p - y."""
+    if not (events.derive(derived.lie_in_unit_interval) and events.derive(derived.has_hard_labels)):
+        return False
+    return lowest_bit(events.y_pred, events.derive(derived.extremes)[0]) >= -53
 
 
 @metric(

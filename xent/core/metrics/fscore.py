@@ -54,7 +54,7 @@ def _predicted(scores: Array, threshold: float | None) -> Array:
 
 def has_hard_labels(batch: Batch) -> bool:
     """Whether every label is the number of a class, or 0 or 1 for each."""
-    return batch.derive(derived.has_index_labels) or bool(((batch.y_true == 0) | (batch.y_true == 1)).all())
+    return batch.derive(derived.has_index_labels) or batch.derive(derived.has_hard_labels)
 
 
 def _outcomes(batch: Batch, predicted: Array) -> Cells:

@@ -62,7 +62,7 @@ class LossesByTemperature(State):
 
     def means(self) -> Array:
         """Loss, slope and curvature, shape (groups, 3, points)."""
-        each = ExactSum(*(np.repeat(getattr(self.weight, part), self._width) for part in ("units", "nan", "inf", "minus_inf")))
+        each = self.weight.at(np.repeat(np.arange(len(self.weight)), self._width))
         return (self.sums / each).reshape(len(self.count), 3, _POINTS)
 
 
@@ -100,10 +100,8 @@ def _at(sharpness: float, scores: Array, true: Array) -> tuple[Array, Array, Arr
 
 def _sums(values: Array, groups: Groups | None) -> ExactSum:
     """The exact sums of every line of values in every group, those of one group side by side."""
-    lines = [ExactSum.of(line, groups) for line in values]
-    return ExactSum(
-        *(np.stack([getattr(line, part) for line in lines], axis=1).reshape(-1) for part in ("units", "nan", "inf", "minus_inf"))
-    )
+    first, *others = (ExactSum.of(line, groups) for line in values)
+    return first.beside(*others).at(np.arange(len(values) * len(first)).reshape(len(values), -1).T.reshape(-1))
 
 
 def best_sharpness(means: Array) -> tuple[float, float]:

@@ -69,7 +69,7 @@ class CsvTable(Table):
         rows = list(csv.reader(lines if whole else lines[:-1] or lines, delimiter=self._delimiter, strict=False))
         return rows[0], rows[1:]
 
-    def declare(self, *, texts: Collection[str], numbers: Collection[str]) -> None:
+    def declare(self, *, texts: Collection[str], numbers: Collection[str], names: Collection[str]) -> None:
         # Class names may look like numbers in the first rows, and a stray word in a column of numbers is a fault to report.
         self._texts = (self._texts | set(texts)) - set(numbers)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from typing import Any
@@ -25,6 +25,7 @@ class ParquetTable(Table):
     def __init__(self, place: Place) -> None:
         self.name = place.name
         self._place = place
+        self._names: list[str] = []
         self._may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool] | None = None
         with reading(self.name):
             file = self._open()
@@ -35,8 +36,17 @@ class ParquetTable(Table):
 
     def _open(self, metadata: pq.FileMetaData | None = None, stretches: Sequence[Stretch] = ()) -> pq.ParquetFile:
         return pq.ParquetFile(
-            self._place.open_seekable(stretches), metadata=metadata, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True
+            self._place.open_seekable(stretches),
+            metadata=metadata,
+            read_dictionary=self._names,
+            pre_buffer=False,
+            buffer_size=_BUFFER,
+            page_checksum_verification=True,
         )
+
+    def declare(self, *, texts: Collection[str], numbers: Collection[str], names: Collection[str]) -> None:
+        # What is stored as a dictionary and wanted as one need not be made texts of in between.
+        self._names = [field.name for field in self.fields if field.name in names and field.kind == "text"]
 
     def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE) -> list[Part]:
         wanted = set(columns)
