@@ -126,9 +126,12 @@ def parse_state(text: bytes, path: str) -> Measured:
     """
     body = _checked(path, text)
     try:
-        return _measured(body)
+        state = _measured(body)
+        # Arrays of sound types may still be of the wrong shapes; making a result of them tells.
+        state.result()
     except (XentError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise DataError(f"{path}: is no sound state: {_said(error)}") from error
+    return state
 
 
 def _checked(path: str, text: bytes) -> dict[str, Any]:

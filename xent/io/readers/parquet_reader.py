@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from typing import Any
@@ -24,12 +24,13 @@ class ParquetTable(Table):
     def __init__(self, place: Place) -> None:
         self.name = place.name
         self._place = place
+        self._bounded: dict[str, int] = {}
         self._may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool] | None = None
         with reading(self.name):
             file = self._open()
             self._metadata = file.metadata
             self._schema = file.schema_arrow
-        self.fields = [field_of(field.name, field.type) for field in self._schema]
+            self.fields = [field_of(field.name, field.type) for field in self._schema]
         self.rows = self._metadata.num_rows
 
     def _open(self, metadata: pq.FileMetaData | None = None, stretches: Sequence[Stretch] = ()) -> pq.ParquetFile:
@@ -43,21 +44,31 @@ class ParquetTable(Table):
         size = rows_per_chunk(chunk_rows, width)
         groups: list[tuple[int, int]] = []
         first = 0
-        for group in range(self._metadata.num_row_groups):
-            if self._may_hold is None or self._may_hold(self._bounds(group)):
-                groups.append((group, first))
-            first += self._metadata.row_group(group).num_rows
+        with reading(self.name):
+            file = self._open(self._metadata)
+            for group in range(self._metadata.num_row_groups):
+                if self._may_matter(file, group):
+                    groups.append((group, first))
+                first += self._metadata.row_group(group).num_rows
         following = [*(group for group, _ in groups), None][1:]
         return [partial(self._read, *one, list(columns), size, next_one) for one, next_one in zip(groups, following, strict=True)]
 
-    def restrict(self, may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
+    def restrict(self, columns: Collection[str], may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
+        paths = (self._metadata.schema.column(at).path for at in range(self._metadata.num_columns))
+        self._bounded = {path: at for at, path in enumerate(paths) if path in columns}
         self._may_hold = may_hold
 
-    def _bounds(self, group: int) -> dict[str, tuple[Any, Any]]:
-        """The least and the largest value of the columns whose footer tells them."""
-        columns = (self._metadata.row_group(group).column(at) for at in range(self._metadata.num_columns))
-        known = {column.path_in_schema: column.statistics for column in columns if column.statistics is not None}
-        return {name: (found.min, found.max) for name, found in known.items() if found.has_min_max}
+    def _may_matter(self, file: pq.ParquetFile, group: int) -> bool:
+        """Whether a row group can hold rows that are wanted, as far as its footer tells."""
+        if self._may_hold is None:
+            return True
+        if self._bounded and not self._place.is_remote:
+            # A footer that contradicts itself ends the process where the bounds are asked for; reading a row first makes an error of it.
+            # Far away that would cost too much.
+            next(file.iter_batches(1, row_groups=[group], columns=list(self._bounded), use_threads=False), None)
+        chunks = self._metadata.row_group(group)
+        known = {name: chunks.column(at).statistics for name, at in self._bounded.items()}
+        return self._may_hold({name: (found.min, found.max) for name, found in known.items() if found is not None and found.has_min_max})
 
     def _stretches(self, group: int, columns: Sequence[str]) -> list[Stretch]:
         """Where in the file some columns of a row group lie."""
