@@ -9,7 +9,7 @@ from fuzz.mutation import mutations
 from fuzz.targets import TARGETS
 
 REGRESSIONS = sorted((Path(__file__).parents[1] / "fuzz" / "regressions").glob("*/*"))
-RUNS = 200
+RUNS = 100
 
 
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: f"{path.parent.name}: {path.name}")

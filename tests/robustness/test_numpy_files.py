@@ -221,6 +221,7 @@ SWELLING = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", SWELLING)
 def test_archives_that_swell(name, folder, bounded):
     make, status, said = SWELLING[name]

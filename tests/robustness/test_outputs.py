@@ -157,8 +157,8 @@ def test_runs_beside_each_other(folder):
     good()
     assert start("-m", "xent", "eval", "a.csv", *OUTPUTS).communicate(timeout=60)[0]
     alone = contents(folder)
-    running = [start("-m", "xent", "eval", "a.csv", *OUTPUTS) for _ in range(6)]
-    assert [(one.communicate(timeout=60)[0] != b"", one.returncode) for one in running] == [(True, 0)] * 6
+    running = [start("-m", "xent", "eval", "a.csv", *OUTPUTS) for _ in range(3)]
+    assert [(one.communicate(timeout=60)[0] != b"", one.returncode) for one in running] == [(True, 0)] * 3
     assert contents(folder) == alone
     assert json.loads(alone["r.json"])["metrics"]
 
