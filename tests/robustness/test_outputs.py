@@ -166,18 +166,19 @@ def test_runs_beside_each_other(folder):
 def test_reads_that_fail(folder, monkeypatch):
     """The n-th read of an NPY file fails, for every n: an error that names the file, or, if reads are only short, the same values."""
     np.save("p.npy", np.arange(5000.0))
-    real = os.preadv
 
-    def read(fault) -> np.ndarray:
+    def read(readinto) -> np.ndarray:
+        class Raw(io.FileIO):
+            def readinto(self, buffer):
+                return readinto(super().readinto, buffer)
+
+        parts = open_place(place := Place("p.npy")).parts(["array"], 1000)
         with monkeypatch.context() as patched:
-            patched.setattr(os, "preadv", fault)
-            parts = open_place(Place("p.npy")).parts(["array"], 1000)
+            patched.setattr(place, "open_file", lambda _: Raw("p.npy"))
             return np.concatenate([chunk.columns["array"] for part in parts for chunk in part()])
 
-    def short(handle, buffers, offset):
-        return real(handle, [buffers[0][:7]], offset)
-
-    assert (read(short) == np.arange(5000.0)).all()
+    assert (read(lambda real, buffer: real(memoryview(buffer)[:7])) == np.arange(5000.0)).all()
     for at in range(1, 6):
+        faults = Faults(at, errno.EIO)
         with pytest.raises(DataError, match=r"^p\.npy: Input/output error$"):
-            read(Faults(at, errno.EIO)(real))
+            read(lambda real, buffer, faults=faults: faults(real)(buffer))

@@ -183,20 +183,8 @@ def test_pipes_with_names(name, folder, hostile):
 
 def test_a_file_that_vanishes_between_two_looks(folder, hostile, monkeypatch):
     """It was found when the names were expanded, and is gone when it is opened."""
-    named("a.csv")()
-    from xent.io import dataset
-
-    def expand(sources):
-        os.rename("a.csv", "b.csv")
-        return list(sources)
-
-    monkeypatch.setattr(dataset, "expand", expand)
-    from click.testing import CliRunner
-
-    from xent.cli.app import app
-
-    ended = CliRunner().invoke(app, ["eval", "a.csv"])
-    assert (ended.exit_code, ended.stdout, ended.stderr) == (3, "", "xent: error: a.csv: No such file or directory\n")
+    monkeypatch.setattr("xent.io.dataset.expand", lambda *_: ["a.csv"])
+    hostile(("eval", "a.csv"), 3, "a.csv: ")
 
 
 def test_partitions_with_odd_names(folder, hostile):
