@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from xent.core.errors import DataError
 from xent.io.arrow_values import byte_width, field_of
 from xent.io.places import Place, Stretch
 from xent.io.tables import Chunk, Part, Table, reading, rows_per_chunk
@@ -45,9 +46,8 @@ class ParquetTable(Table):
         groups: list[tuple[int, int]] = []
         first = 0
         with reading(self.name):
-            file = self._open(self._metadata)
             for group in range(self._metadata.num_row_groups):
-                if self._may_matter(file, group):
+                if self._may_matter(group):
                     groups.append((group, first))
                 first += self._metadata.row_group(group).num_rows
         following = [*(group for group, _ in groups), None][1:]
@@ -58,16 +58,17 @@ class ParquetTable(Table):
         self._bounded = {path: at for at, path in enumerate(paths) if path in columns}
         self._may_hold = may_hold
 
-    def _may_matter(self, file: pq.ParquetFile, group: int) -> bool:
+    def _may_matter(self, group: int) -> bool:
         """Whether a row group can hold rows that are wanted, as far as its footer tells."""
         if self._may_hold is None:
             return True
-        if self._bounded and not self._place.is_remote:
-            # A footer that contradicts itself ends the process where the bounds are asked for; reading a row first makes an error of it.
-            # Far away that would cost too much.
-            next(file.iter_batches(1, row_groups=[group], columns=list(self._bounded), use_threads=False), None)
-        chunks = self._metadata.row_group(group)
-        known = {name: chunks.column(at).statistics for name, at in self._bounded.items()}
+        row_group, schema = self._metadata.row_group(group), self._metadata.schema
+        chunks = {name: row_group.column(at) for name, at in self._bounded.items()}
+        for name, chunk in chunks.items():
+            # Asking such a column for its bounds would end the process.
+            if chunk.physical_type != schema.column(self._bounded[name]).physical_type:
+                raise DataError(f"{self.name}: the footer contradicts itself about the type of column {name!r}")
+        known = {name: chunk.statistics for name, chunk in chunks.items()}
         return self._may_hold({name: (found.min, found.max) for name, found in known.items() if found is not None and found.has_min_max})
 
     def _stretches(self, group: int, columns: Sequence[str]) -> list[Stretch]:
