@@ -83,7 +83,7 @@ def test_columns_of_the_wrong_type(tmp_path, column):
 
 def test_ragged_lists_name_their_row(tmp_path):
     pq.write_table(pa.table({"label": [0, 1, 1], "probs": [[0.5, 0.5], [0.5, 0.5], [1.0]]}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="'probs', row 3: a list of 1 values where others have 2"):
+    with pytest.raises(DataError, match="'probs', row 3: a list of 1 value where others have 2"):
         run(tmp_path / "a.parquet")
 
 

@@ -18,6 +18,8 @@ NOTHING = 5
 INTERRUPTED = 130
 TERMINATED = 143
 
+_LONGEST_LINE = 1000
+
 
 def report(error: BaseException) -> int:
     """Says on standard error what went wrong, in one or two lines, and returns the exit status that it means."""
@@ -34,11 +36,13 @@ def report(error: BaseException) -> int:
 
 def say(text: str) -> None:
     """One message on standard error, `xent: text`. A second line is indented, so that no name can forge a message."""
-    from xent.io.escaping import printable
+    from xent.io.escaping import printable, shortened
     from xent.io.urls import scrubbed
 
-    first, newline, second = scrubbed(text.strip()).partition("\n")
-    message = f"xent: {printable(first)}\n" + (f"  {printable(second.strip())}\n" if newline else "")
+    # A name or a value in it may be of any length; both ends of the line tell what it is about.
+    lines = scrubbed(text.strip()).partition("\n")[::2]
+    first, second = (shortened(printable(line.strip()), _LONGEST_LINE) for line in lines)
+    message = f"xent: {first}\n" + (f"  {second}\n" if second else "")
     if sys.stderr is None:
         return
     try:

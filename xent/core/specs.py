@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _WORDS = {"true": True, "false": False, "none": None}
 _INTEGER = re.compile(r"[+-]?\d+")
+
+_MOST_DIGITS = 1000
+"""Python itself refuses integers of more than a few thousand digits; longer ones are floats, and so infinite."""
 _FILE = re.compile(r"(?:(?P<label>[^=:/\\]*)=)?(?P<path>.+?\.py):(?P<name>[^:=,]*)(?::(?P<tail>.*))?", re.DOTALL)
 _PARTS = re.compile(r"((?:[^,\[\]]|\[[^\]]*\])*)(?:,|$)")
 
@@ -163,7 +166,7 @@ def parse_value(text: str) -> Any:
         return [parse_value(item) for item in re.split("[;,]", inside)] if inside else []
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
-    if _INTEGER.fullmatch(text):
+    if _INTEGER.fullmatch(text) and len(text) <= _MOST_DIGITS:
         return int(text)
     try:
         return float(text)

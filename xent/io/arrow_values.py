@@ -47,6 +47,8 @@ def values_of(column: pa.Array[Any] | npt.NDArray[Any]) -> npt.NDArray[Any]:
     if _types.is_decimal(kind):
         return values_of(column.cast(pa.float64()))
     if _types.is_fixed_size_list(kind) or _types.is_list(kind) or _types.is_large_list(kind):
+        if field_of("", kind).kind == "other":
+            raise TypeError(f"holds {kind}, not lists of numbers")
         return _lists(column)
     if _types.is_null(kind):
         return np.full(len(column), np.nan)
@@ -94,7 +96,7 @@ def _kind(kind: pa.DataType) -> Kind:
         return _kind(cast("Any", kind).value_type)
     tests: tuple[tuple[Kind, tuple[Any, ...]], ...] = (
         ("integer", (_types.is_integer,)),
-        ("float", (_types.is_floating, _types.is_decimal)),
+        ("float", (_types.is_floating, _types.is_decimal, _types.is_null)),
         ("boolean", (_types.is_boolean,)),
         ("text", (_types.is_string, _types.is_large_string, _types.is_string_view)),
         ("list", (_types.is_list, _types.is_large_list, _types.is_fixed_size_list)),
@@ -161,10 +163,13 @@ def _lists(column: pa.Array[Any]) -> npt.NDArray[Any]:
     if not valid.any():
         return np.full((rows, 1), np.nan)
     width = int(lengths[valid][0])
+    if width == 0:
+        raise DomainError("a list of no values", row=int(np.argmax(valid)))
     uneven = valid & (lengths != width)
     if uneven.any():
         row = int(np.argmax(uneven))
-        raise DomainError(f"a list of {int(lengths[row])} values where others have {width}", row=row)
+        found = "1 value" if lengths[row] == 1 else f"{int(lengths[row])} values"
+        raise DomainError(f"a list of {found} where others have {width}", row=row)
     if valid.all():
         return values_of(lists.values.slice(int(offsets[0]), rows * width)).reshape(rows, width)
     result = np.full((rows, width), np.nan)

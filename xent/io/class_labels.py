@@ -74,7 +74,7 @@ class LabelDecoder:
                 raise DomainError(f"label {texts[codes[row]]!r} is not a class{self._known()}", role="y_true", row=row)
         numbers = np.array([np.nan if meaning is None else meaning for meaning in meanings])
         result = numbers[codes]
-        if valid.all() and not np.isnan(numbers).any():
+        if valid.all() and (np.abs(numbers) < 2**53).all():
             whole = result.astype(np.intp)
             return whole if (whole == result).all() else result
         result[~valid] = np.nan

@@ -90,8 +90,10 @@ class Dataset:
         for table in [*self._tables, *([self._labels] if self._labels else [])]:
             _require_columns(table, self._columns(table), self._where)
             if self._where is not None and table is not self._labels and self._labels is None:
-                table.restrict(self._where.may_hold)
+                table.restrict(self._where.columns, self._where.may_hold)
             numbers = {*self.roles.pred, *([self.roles.weight] if self.roles.weight else []), *(self.roles.label if not hard else ())}
+            # Labels may be names as well as numbers, but nothing else.
+            numbers |= {field.name for field in table.fields if field.name in self.roles.label and field.kind == "other"}
             texts = {*self._texts(), *(self.roles.label if hard and self._decoder.wants_text else ())}
             names = set() if self.slicer is None else (self.slicer.texts & self._texts()) - set(self.kept)
             table.declare(texts=texts, numbers=numbers if self.slicer is None else numbers | self.slicer.numbers, names=names)

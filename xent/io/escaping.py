@@ -15,3 +15,16 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def shortened(text: str, most: int) -> str:
+    """`text` with at most `most` characters; of a longer one the beginning and the end.
+
+    >>> shortened("a name of many letters", 15)
+    'a name ... ters'
+    """
+    if len(text) <= most:
+        return text
+    mark = " ... "
+    last = (most - len(mark)) // 2 - 1
+    return text[: most - len(mark) - last] + mark + text[-last:]

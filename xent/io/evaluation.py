@@ -202,7 +202,9 @@ def tally_of(
 
     def consumer(tally: _Tally) -> Callable[[Batch], None]:
         def consume(batch: Batch) -> None:
-            tally.update(batch)
+            # Formulas say what becomes of infinities and of numbers too large; NumPy's warnings of them would say nothing more.
+            with np.errstate(all="ignore"):
+                tally.update(batch)
             if progress is not None:
                 with counting:
                     progress(len(batch))

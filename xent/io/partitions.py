@@ -28,10 +28,11 @@ class PartitionedTable(Table):
         parts = self._table.parts(others, chunk_rows, share)
         return [Part(partial(self._read, part, mine), partial(self._read, part, mine), part.rows) for part in parts]
 
-    def restrict(self, may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
+    def restrict(self, columns: Collection[str], may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
         # All rows of the file have the same value in a folder's column.
         folder = {name: (value, value) for name, value in self._partition.items()}
-        self._table.restrict(lambda bounds: may_hold({**bounds, **folder}))
+        others = [name for name in columns if name not in folder]
+        self._table.restrict(others, lambda bounds: may_hold({**bounds, **folder}))
 
     def declare(self, *, texts: Collection[str], numbers: Collection[str], names: Collection[str]) -> None:
         self._table.declare(texts=texts, numbers=numbers, names=names)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import io
+import os
 import stat
 import sys
+import weakref
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -43,6 +46,8 @@ _FIRST_BYTES = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\x93NUMPY": "npy", b"P
 
 TEXT_FORMATS = ("csv", "tsv", "jsonl")
 """The formats that are read from compressed files too."""
+
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 
 
 def open_source(source: str, input_format: str | None = None, *, retries: int = 0) -> Place:
@@ -110,7 +115,8 @@ class Place:
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(21, "is a directory")
         if not stat.S_ISREG(mode):
-            self._pipe = Path(self.path).open("rb")  # noqa: SIM115  # It is read to its end by a reader that outlives this call.
+            self._pipe = Path(self.path).open("rb")  # noqa: SIM115  # Readers outlive this call.
+            weakref.finalize(self, self._pipe.close)
 
     def _format(self, suffixes: list[str]) -> str:
         if self.compression and suffixes and suffixes[-1] in COMPRESSIONS:
@@ -171,7 +177,7 @@ class Place:
     def _arrow_file(self, stretches: Sequence[Stretch] | None) -> Any:
         import pyarrow as pa
 
-        return pa.OSFile(self._seekable_path(), "rb")
+        return pa.OSFile(_for_arrow(self._seekable_path()), "rb")
 
     def open_file(self, stretches: Sequence[Stretch] | None = None) -> io.RawIOBase:
         """The same as an unbuffered file of Python's."""
@@ -206,6 +212,9 @@ class Place:
                 return self.path
             import shutil
 
+            # A stream may have no end; one of another format is not waited for.
+            if not any(self._raw_head(8).startswith(magic) for magic, name in _FIRST_BYTES.items() if name == self.format):
+                raise DataError(f"{self.name}: is no {self.format} file")
             self._copy = self._temporary_file()
             self._copy.write(self._head)
             shutil.copyfileobj(self._pipe, self._copy, 1 << 20)
@@ -215,7 +224,6 @@ class Place:
     def _temporary_file(self) -> IO[bytes]:
         """A file that lives as long as the place. It has no name, so it cannot be left behind; it is opened again by its descriptor."""
         import tempfile
-        import weakref
 
         file = tempfile.TemporaryFile(prefix="xent-")  # noqa: SIM115
         weakref.finalize(self, file.close)
@@ -243,12 +251,33 @@ class _Rejoined(io.RawIOBase):
         return len(data)
 
 
+def _for_arrow(path: str) -> Any:
+    """A path as Arrow takes those that are not UTF-8, which its types do not tell."""
+    return os.fsencode(path)
+
+
+def decoded_head(name: str, head: bytes, *, whole: bool) -> str:
+    """The first bytes of a text, without a byte-order mark; where they are not the whole, the last character may be cut off.
+
+    Raises
+    ------
+    DataError
+        They are not UTF-8.
+    """
+    if head.startswith(_WIDE_MARKS):
+        raise DataError(f"{name}: is UTF-16 or UTF-32, and only UTF-8 is read; iconv -f UTF-16 -t UTF-8 changes it")
+    try:
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=whole)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name}: is not UTF-8 at byte {error.start}") from error
+
+
 def _read_exactly(stream: Any, size: int) -> bytes:
-    parts = []
-    while size > 0 and (part := stream.read(size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+    # Arrow's `read` never frees what it was about to fill where it fails.
+    data, done = bytearray(size), 0
+    while done < size and (count := stream.readinto(memoryview(data)[done:])):
+        done += count
+    return bytes(data[:done])
 
 
 def _read_what_there_is(stream: Any, size: int) -> bytes:

@@ -156,7 +156,8 @@ def _conventional_pred(name: str, fields: Sequence[Field], only: bool) -> tuple[
             families.setdefault(match["stem"] or ("p_" if match["named"] else "p"), []).append((field.name, rest))
     # Predicted class names stand beside probabilities in many files. One text among numbers is a fault, though, to be reported.
     kinds = {field.name: field.kind for field in fields}
-    families = {stem: family for stem, family in families.items() if any(kinds[column] != "text" for column, _ in family)}
+    numeric = {stem: family for stem, family in families.items() if any(kinds[column] != "text" for column, _ in family)}
+    families = numeric or families
     if not families and only and len(fields) == 1:
         return (fields[0].name,)
     if not families:

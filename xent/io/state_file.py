@@ -135,7 +135,10 @@ def parse_state(text: bytes, path: str) -> Measured:
     """
     body = unsealed(text, path, "state")
     with sound(path, "state"):
-        return from_dict(body)
+        state = from_dict(body)
+        # Arrays of sound types may still be of the wrong shapes; making a result of them tells.
+        state.result()
+    return state
 
 
 def read_bytes(path: str) -> bytes:

@@ -107,14 +107,22 @@ class Table:
         """
         raise NotImplementedError
 
-    def restrict(self, may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
+    def restrict(self, columns: Collection[str], may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
         """Says which stretches cannot matter, by the least and largest values of columns. Formats that know them skip such stretches."""
 
     def declare(self, *, texts: Collection[str], numbers: Collection[str], names: Collection[str]) -> None:
         """Says what columns hold by their roles: texts, some of them names that stand there again and again, or numbers.
 
         Formats whose values are text parse them so; others know already.
+
+        Raises
+        ------
+        DataError
+            A column that must hold numbers cannot. It is told from the type: a small file can unfold to gigabytes once it is decoded.
         """
+        for field in self.fields:
+            if field.name in numbers and field.kind in ("text", "other"):
+                raise DataError(f"{self.name}: column {field.name!r} holds {field.type}, not numbers")
 
 
 def rows_per_chunk(chunk_rows: int | None, bytes_per_row: int) -> int:

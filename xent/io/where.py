@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -50,12 +51,17 @@ class Where:
         self.columns: set[str] = set()
         self._quoted: dict[str, str] = {}
         try:
-            tree = ast.parse(re.sub(r"`([^`]*)`", self._unquote, text).strip(), mode="eval")
+            with warnings.catch_warnings():
+                # Python warns of what it finds odd, such as `1or x`; as an error it becomes part of ours.
+                warnings.simplefilter("error")
+                tree = ast.parse(re.sub(r"`([^`]*)`", self._unquote, text).strip(), mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise UsageError(f"--where {text}: cannot be understood; write for example \"country == 'de' and score > 0.5\"") from None
         self._tree = tree.body
         self._words = {name: word for word, name in self._quoted.items()}
         self._mask = self._condition(tree.body)
+        if not self.columns:
+            raise UsageError(f"--where {text}: names no column")
 
     def _unquote(self, match: re.Match[str]) -> str:
         word = f"_quoted_{len(self._quoted)}"
@@ -70,11 +76,10 @@ class Where:
 
         arrays = {name: arrow_of(column) for name, column in columns.items() if name in self.columns}
         try:
-            mask = self._mask(arrays)
+            # `fill_null` would import pandas.
+            return values_of(_compute("coalesce", self._mask(arrays), scalar_of(False)))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
             raise UsageError(f"--where {self.text}: {str(error).splitlines()[0]}") from error
-        # `fill_null` would import pandas.
-        return values_of(_compute("coalesce", mask, scalar_of(False)))
 
     def may_hold(self, bounds: Mapping[str, tuple[Any, Any]]) -> bool:
         """Whether some row can fulfil the condition, given the least and the largest value of some columns; True where that is open."""

@@ -27,12 +27,17 @@ class ArrowTable(Table):
             if magic == b"FEA1":
                 raise DataError(f"{self.name}: Feather version 1 is not read; write it again with version 2")
             reader = self._open(None)
-        self._schema = reader.schema
+            self._schema = reader.schema
+            # Within, since a name that is no UTF-8 is found out only when it is asked for.
+            self.fields = [field_of(field.name, field.type) for field in self._schema]
         self.contiguous = isinstance(reader, pa.ipc.RecordBatchFileReader)
-        self.fields = [field_of(field.name, field.type) for field in self._schema]
 
     def _open(self, columns: Sequence[str] | None) -> Any:
-        options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else [self._schema.names.index(name) for name in columns])
+        included = None
+        if columns is not None:
+            places = {name: at for at, name in enumerate(self._schema.names)}
+            included = [places[name] for name in columns]
+        options = pa.ipc.IpcReadOptions(included_fields=included)
         # For the schema alone, what it takes is read, and nothing ahead.
         file = self._place.open_seekable(() if columns is None else None)
         is_file = file.read(6) == b"ARROW1"

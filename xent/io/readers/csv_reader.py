@@ -6,8 +6,10 @@ Nothing is inferred block by block, so a column never changes its type in the mi
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -18,7 +20,7 @@ import pyarrow.csv as pa_csv
 from xent.core.errors import DataError, NothingEvaluated
 from xent.io.arrow_settings import apply_settings
 from xent.io.lines import Mark, stretch_of
-from xent.io.places import Place
+from xent.io.places import Place, decoded_head
 from xent.io.shards import WHOLE, Share
 from xent.io.tables import MOST_ROWS, Chunk, Field, Kind, Part, Table, dealt, reading
 
@@ -56,18 +58,21 @@ class CsvTable(Table):
         while True:
             head = self._place.head(size)
             whole = len(head) < size
-            if whole or b"\n" in head or size >= _LONGEST_HEADER:
+            if whole or b"\n" in head.lstrip() or size >= _LONGEST_HEADER:
                 break
             size *= 8
-        if not head.strip():
+        text = decoded_head(self.name, head, whole=whole)
+        if not text.strip():
             raise NothingEvaluated(f"{self.name}: the file is empty")
-        if b"\0" in head:
+        if "\0" in text:
             raise DataError(f"{self.name}: holds NUL bytes; is it text?")
-        # The last line may be cut off in the middle of a character.
-        text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="strict" if whole else "ignore")
-        lines = text.splitlines(keepends=True)
+        # `splitlines` would also end lines at characters that no parser of CSV takes for line ends.
+        lines = list(io.StringIO(text, newline=""))
         rows = list(csv.reader(lines if whole else lines[:-1] or lines, delimiter=self._delimiter, strict=False))
-        return rows[0], rows[1:]
+        self._blank_lines = next(at for at, row in enumerate(rows) if row)
+        names, *rows = filter(None, rows)
+        self._has_rows = bool(rows) or not whole
+        return names, rows
 
     def declare(self, *, texts: Collection[str], numbers: Collection[str], names: Collection[str]) -> None:
         # Class names may look like numbers in the first rows, and a stray word in a column of numbers is a fault to report.
@@ -98,19 +103,27 @@ class CsvTable(Table):
                         yield Chunk(first, piece.num_rows, dict(zip(piece.schema.names, piece.columns, strict=True)))
                         first += piece.num_rows
             except pa.ArrowInvalid as error:
-                raise DataError(f"{self.name}: {self._explain(error, columns, before - (begin is None))}") from error
+                uncounted = 1 + self._blank_lines if begin is None else 0
+                raise DataError(f"{self.name}: {self._explain(error, before - uncounted)}") from error
 
     def _batches(self, stream: Any, columns: list[str], *, header: bool) -> Iterator[pa.RecordBatch]:
-        twice = sorted({name for name in columns if self._names.count(name) > 1})
-        if twice:
-            raise DataError(f"{self.name}: column {twice[0]!r} stands in the header more than once")
+        counts = Counter(self._names)
+        if twice := next((name for name in columns if counts[name] > 1), None):
+            raise DataError(f"{self.name}: column {twice!r} stands in the header more than once")
         types = {name: pa.dictionary(pa.int32(), pa.string()) if name in self._texts else pa.float64() for name in columns}
         apply_settings()
         with stream:
+            if not self._has_rows:
+                return
             yield from pa_csv.open_csv(
                 stream,
                 # Without threads of its own the parser counts rows, and is as fast: the arithmetic runs in another thread anyway.
-                read_options=pa_csv.ReadOptions(block_size=_BLOCK, column_names=self._names, skip_rows=int(header), use_threads=False),
+                read_options=pa_csv.ReadOptions(
+                    block_size=_BLOCK,
+                    column_names=self._names,
+                    skip_rows_after_names=self._blank_lines + 1 if header else 0,
+                    use_threads=False,
+                ),
                 parse_options=pa_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
                 convert_options=pa_csv.ConvertOptions(
                     include_columns=columns,
@@ -122,11 +135,11 @@ class CsvTable(Table):
                 ),
             )
 
-    def _explain(self, error: pa.ArrowInvalid, columns: list[str], before: int) -> str:
+    def _explain(self, error: pa.ArrowInvalid, before: int) -> str:
         """pyarrow's message with the column's name instead of its number, and so many rows before those that it counted."""
-        found = _WHERE.match(str(error).splitlines()[0])
+        found = _WHERE.match(str(error).partition("\n")[0])
         assert found is not None  # Every part of the pattern is optional.
-        column = f"column {columns[int(found['column'])]!r}, " if found["column"] else ""
+        column = f"column {self._names[int(found['column'])]!r}, " if found["column"] else ""
         row = f"row {int(found['row']) + before}: " if found["row"] else ""
         return column + row + found["what"].removeprefix("CSV conversion error to double: ")
 

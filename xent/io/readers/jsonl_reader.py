@@ -14,7 +14,7 @@ import pyarrow.json as pa_json
 from xent.core.errors import DataError, NothingEvaluated
 from xent.io.arrow_values import field_of
 from xent.io.lines import Mark, stretch_of
-from xent.io.places import Place
+from xent.io.places import Place, decoded_head
 from xent.io.shards import WHOLE, Share
 from xent.io.tables import CHUNK_BYTES, MOST_ROWS, Chunk, Part, Table, dealt, reading
 
@@ -34,7 +34,7 @@ class JsonLinesTable(Table):
 
     def _look(self) -> dict[str, pa.DataType]:
         head = self._place.head(_HEAD)
-        lines = head.splitlines()
+        lines = decoded_head(self.name, head, whole=len(head) < _HEAD).split("\n")
         if len(head) == _HEAD and len(lines) > 1:
             del lines[-1]
         objects = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
 import os
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -20,6 +22,8 @@ from xent.io.tables import Chunk, Field, Kind, Part, Table, reading, rows_per_ch
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    _Seekable = io.RawIOBase | io.BufferedRandom
 
 WHOLE = "array"
 """The name of the only column of an NPY file."""
@@ -44,27 +48,39 @@ class Header:
         text = stream.read(min(length, _LONGEST_HEADER))
         self.offset = 8 + width + length
         try:
-            parsed = ast.literal_eval(text.decode("utf-8" if magic[6] == 3 else "latin-1"))
-            self.fortran, self.shape = bool(parsed["fortran_order"]), tuple(int(size) for size in parsed["shape"])
+            with warnings.catch_warnings():
+                # Python warns of literals that it finds odd; a header has none.
+                warnings.simplefilter("error")
+                parsed = ast.literal_eval(text.decode("utf-8" if magic[6] == 3 else "latin-1"))
+            self.fortran, self.shape = bool(parsed["fortran_order"]), tuple(parsed["shape"])
             descr = parsed["descr"]
             self.dtype = np.dtype(descr if isinstance(descr, str) else [tuple(field) for field in descr])
         except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError) as error:
             raise DataError(f"{name}: the NPY header cannot be read") from error
+        if any(type(size) is not int for size in self.shape):
+            raise DataError(f"{name}: the NPY header cannot be read: its shape is {self.shape}")
         if self.dtype.hasobject:
             raise DataError(f"{name}: holds pickled Python objects, which are never loaded; save numbers or booleans")
         if self.dtype.kind not in "biuf" or self.dtype.itemsize > 8:
             raise DataError(f"{name}: holds {self.dtype}, not numbers or booleans of at most 64 bits")
         if not self.shape or any(size < 0 for size in self.shape):
             raise DataError(f"{name}: an array of shape {self.shape} has no rows")
+        if not self.row_values:
+            raise DataError(f"{name}: the rows of an array of shape {self.shape} hold no values")
 
     @property
     def rows(self) -> int:
-        return self.shape[0]
+        return int(self.shape[0])
 
     @property
     def row_values(self) -> int:
         """The number of values in a row."""
         return int(np.prod(self.shape[1:], dtype=object))
+
+    @property
+    def rows_lie_apart(self) -> bool:
+        """Whether the values of a row are spread over the whole array."""
+        return self.fortran and len(self.shape) > 1
 
     @property
     def row_bytes(self) -> int:
@@ -108,37 +124,36 @@ class NpyTable(Table):
         ]
 
     def _read(self, first: int, stop: int, size: int, skip: int = 0) -> Iterator[Chunk]:
-        across = self._header.fortran and len(self._header.shape) > 1
-        read = self._read_across if across else self._read_rows
-        with reading(self.name), self._place.open_file(self._stretches(first + skip, stop, across=across)) as file:
+        read = _read_across if self._header.rows_lie_apart else _read_rows
+        with reading(self.name), self._place.open_file(self._stretches(first + skip, stop)) as file:
             for start in range(first + skip, stop, size):
                 rows = min(size, stop - start)
-                yield Chunk(start, rows, {WHOLE: self._header.shaped(read(file, start, rows), rows)})
+                yield Chunk(start, rows, {WHOLE: self._header.shaped(read(self.name, file, self._header, start, rows), rows)})
 
-    def _stretches(self, first: int, stop: int, *, across: bool) -> list[Stretch]:
+    def _stretches(self, first: int, stop: int) -> list[Stretch]:
         """Where in the file some rows lie."""
         header = self._header
-        if not across:
+        if not header.rows_lie_apart:
             return [(header.offset + first * header.row_bytes, header.offset + stop * header.row_bytes)]
         lines = (header.offset + at * header.rows * header.dtype.itemsize for at in range(header.row_values))
         return [(line + first * header.dtype.itemsize, line + stop * header.dtype.itemsize) for line in lines]
 
-    def _read_rows(self, file: io.RawIOBase, start: int, rows: int) -> npt.NDArray[Any]:
-        header = self._header
-        raw = np.empty(rows * header.row_values, dtype=header.dtype)
-        _fill(self.name, file, header.offset + start * header.row_bytes, raw)
-        return raw
 
-    def _read_across(self, file: io.RawIOBase, start: int, rows: int) -> npt.NDArray[Any]:
-        """Rows of an array in Fortran order, which lie apart, one stretch for each value of a row."""
-        header = self._header
-        raw = np.empty((header.row_values, rows), dtype=header.dtype)
-        for at, line in enumerate(raw):
-            _fill(self.name, file, header.offset + (at * header.rows + start) * header.dtype.itemsize, line)
-        return raw.reshape(-1)
+def _read_rows(name: str, file: _Seekable, header: Header, start: int, rows: int) -> npt.NDArray[Any]:
+    raw = np.empty(rows * header.row_values, dtype=header.dtype)
+    _fill(name, file, header.offset + start * header.row_bytes, raw)
+    return raw
 
 
-def _fill(name: str, file: io.RawIOBase, offset: int, values: npt.NDArray[Any]) -> None:
+def _read_across(name: str, file: _Seekable, header: Header, start: int, rows: int) -> npt.NDArray[Any]:
+    """Rows of an array in Fortran order, which lie apart, one stretch for each value of a row."""
+    raw = np.empty((header.row_values, rows), dtype=header.dtype)
+    for at, line in enumerate(raw):
+        _fill(name, file, header.offset + (at * header.rows + start) * header.dtype.itemsize, line)
+    return raw.reshape(-1)
+
+
+def _fill(name: str, file: _Seekable, offset: int, values: npt.NDArray[Any]) -> None:
     view = memoryview(values.view(np.uint8).data)
     done = 0
     file.seek(offset)
@@ -158,6 +173,8 @@ class NpzTable(Table):
         with reading(self.name):
             self._archive = zipfile.ZipFile(place.open_seekable())
             members = [name for name in self._archive.namelist() if name.endswith(".npy")]
+            if twice := [name for name in members if members.count(name) > 1]:
+                raise DataError(f"{self.name}: holds {twice[0]} more than once")
             self._members = {name.removesuffix(".npy"): name for name in members}
             self._headers = {column: self._header(member) for column, member in self._members.items()}
         if not self._headers:
@@ -182,8 +199,8 @@ class NpzTable(Table):
         return [Part(partial(self._read, headers, size, begin, end), rows=end - begin)]
 
     def _read(self, headers: dict[str, Header], size: int, begin: int, end: int) -> Iterator[Chunk]:
-        with reading(self.name):
-            sources = {name: self._rows_of(name, header) for name, header in headers.items()}
+        with reading(self.name), contextlib.ExitStack() as opened:
+            sources = {name: self._rows_of(name, header, opened) for name, header in headers.items()}
             # Members are streams: what stands before a share is read and dropped.
             for start in (*range(0, begin, size), *range(begin, end, size)):
                 rows = min(size, (begin if start < begin else end) - start)
@@ -191,26 +208,37 @@ class NpzTable(Table):
                 if start >= begin:
                     yield Chunk(start, rows, columns)
 
-    def _rows_of(self, name: str, header: Header) -> Callable[[int], npt.NDArray[Any]]:
+    def _rows_of(self, name: str, header: Header, opened: contextlib.ExitStack) -> Callable[[int], npt.NDArray[Any]]:
         """A function that gives the next rows of a member."""
-        stream = self._archive.open(self._members[name])
-        stream.read(header.offset)
-        if header.fortran and len(header.shape) > 1:
-            # A compressed stream cannot be read across, so such a member is held whole.
-            whole = header.shaped(np.frombuffer(stream.read(), dtype=header.dtype), header.rows)
+        stream = opened.enter_context(self._archive.open(self._members[name]))
+        if header.rows_lie_apart:
+            # A compressed stream cannot be read across, and the whole member may be larger than the memory.
+            spread = opened.enter_context(_unpacked(stream))
             given = 0
 
-            def take_held(rows: int) -> npt.NDArray[Any]:
+            def take_across(rows: int) -> npt.NDArray[Any]:
                 nonlocal given
                 given += rows
-                return whole[given - rows : given]
+                return header.shaped(_read_across(self.name, spread, header, given - rows, rows), rows)
 
-            return take_held
+            return take_across
+        stream.read(header.offset)
 
         def take(rows: int) -> npt.NDArray[Any]:
             return header.shaped(np.frombuffer(stream.read(rows * header.row_bytes), dtype=header.dtype), rows)
 
         return take
+
+
+def _unpacked(stream: IO[bytes]) -> io.BufferedRandom:
+    """The bytes of a stream in a file without a name, which nobody has to clear away."""
+    import shutil
+    import tempfile
+
+    file = tempfile.TemporaryFile(prefix="xent-")  # noqa: SIM115  # The caller closes it.
+    shutil.copyfileobj(stream, file, 1 << 20)
+    file.flush()
+    return file
 
 
 def open_npy(place: Place) -> NpyTable:

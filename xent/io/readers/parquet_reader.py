@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from xent.core.errors import DataError
 from xent.io.arrow_values import byte_width, field_of
 from xent.io.places import Place, Stretch
 from xent.io.shards import WHOLE, Share
@@ -26,12 +27,13 @@ class ParquetTable(Table):
         self.name = place.name
         self._place = place
         self._names: list[str] = []
+        self._bounded: dict[str, int] = {}
         self._may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool] | None = None
         with reading(self.name):
             file = self._open()
             self._metadata = file.metadata
             self._schema = file.schema_arrow
-        self.fields = [field_of(field.name, field.type) for field in self._schema]
+            self.fields = [field_of(field.name, field.type) for field in self._schema]
         self.rows = self._metadata.num_rows
 
     def _open(self, metadata: pq.FileMetaData | None = None, stretches: Sequence[Stretch] = ()) -> pq.ParquetFile:
@@ -45,6 +47,7 @@ class ParquetTable(Table):
         )
 
     def declare(self, *, texts: Collection[str], numbers: Collection[str], names: Collection[str]) -> None:
+        super().declare(texts=texts, numbers=numbers, names=names)
         # What is stored as a dictionary and wanted as one need not be made texts of in between.
         self._names = [field.name for field in self.fields if field.name in names and field.kind == "text"]
 
@@ -55,25 +58,34 @@ class ParquetTable(Table):
         groups: list[tuple[int, int]] = []
         first = 0
         begin, end = share.range(self._metadata.num_rows)
-        for group in range(self._metadata.num_row_groups):
-            rows = self._metadata.row_group(group).num_rows
-            if begin <= first < end and (self._may_hold is None or self._may_hold(self._bounds(group))):
-                groups.append((group, first))
-            first += rows
+        with reading(self.name):
+            for group in range(self._metadata.num_row_groups):
+                if begin <= first < end and self._may_matter(group):
+                    groups.append((group, first))
+                first += self._metadata.row_group(group).num_rows
         following = [*(group for group, _ in groups), None][1:]
         return [
             Part(partial(self._read, *one, list(columns), size, next_one), rows=self._metadata.row_group(one[0]).num_rows)
             for one, next_one in zip(groups, following, strict=True)
         ]
 
-    def restrict(self, may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
+    def restrict(self, columns: Collection[str], may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
+        paths = (self._metadata.schema.column(at).path for at in range(self._metadata.num_columns))
+        self._bounded = {path: at for at, path in enumerate(paths) if path in columns}
         self._may_hold = may_hold
 
-    def _bounds(self, group: int) -> dict[str, tuple[Any, Any]]:
-        """The least and the largest value of the columns whose footer tells them."""
-        columns = (self._metadata.row_group(group).column(at) for at in range(self._metadata.num_columns))
-        known = {column.path_in_schema: column.statistics for column in columns if column.statistics is not None}
-        return {name: (found.min, found.max) for name, found in known.items() if found.has_min_max}
+    def _may_matter(self, group: int) -> bool:
+        """Whether a row group can hold rows that are wanted, as far as its footer tells."""
+        if self._may_hold is None:
+            return True
+        row_group, schema = self._metadata.row_group(group), self._metadata.schema
+        chunks = {name: row_group.column(at) for name, at in self._bounded.items()}
+        for name, chunk in chunks.items():
+            # Asking such a column for its bounds would end the process.
+            if chunk.physical_type != schema.column(self._bounded[name]).physical_type:
+                raise DataError(f"{self.name}: the footer contradicts itself about the type of column {name!r}")
+        known = {name: chunk.statistics for name, chunk in chunks.items()}
+        return self._may_hold({name: (found.min, found.max) for name, found in known.items() if found is not None and found.has_min_max})
 
     def _stretches(self, group: int, columns: Sequence[str]) -> list[Stretch]:
         """Where in the file some columns of a row group lie."""

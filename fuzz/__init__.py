@@ -1,0 +1,1 @@
+"""Fuzzing of every reader and parser: `python -m fuzz csv --seconds 60`."""
