@@ -204,7 +204,7 @@ def test_slices_are_counted_from_the_beginning(xent, xent_or_dead, folder, dies)
 def begun(xent_or_dead, folder, dies):
     """A run of `a.parquet` that has died, and what it was asked."""
     pq.write_table(table(), "a.parquet", row_group_size=500)
-    args = ("a.parquet", "--checkpoint", "a.ckpt", "-m", "cce", "--chunk-rows", "100")
+    args = ("a.parquet", "--checkpoint", "a.ckpt", "-m", "cce", "--chunk-rows", "100", "--threads", "1")
     dies(4)
     with pytest.raises(Killed):
         xent_or_dead("eval", *args, "--checkpoint-seconds", "0")
