@@ -75,6 +75,28 @@ def test_every_input_is_explained_and_used():
     assert all(f"`{name}`" in page for name in ACTION["inputs"])
 
 
+def yaml_of_pages():
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        for block in re.findall(r"^```yaml\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            yield yaml.safe_load(block)
+
+
+def steps_in(parsed):
+    if isinstance(parsed, list):
+        yield from parsed
+    elif "jobs" in parsed:
+        for job in parsed["jobs"].values():
+            yield from job["steps"]
+
+
+def test_pages_give_the_action_inputs_that_it_has():
+    given = [step["with"] for parsed in yaml_of_pages() for step in steps_in(parsed) if step.get("uses") == "OWNER/xent@TAG"]
+    assert len(given) >= 3
+    for inputs in given:
+        assert "sources" in inputs
+        assert set(inputs) <= set(ACTION["inputs"])
+
+
 @needs_bash
 def test_gates_decide_the_status_and_fill_the_summary(job):
     done = evaluate(

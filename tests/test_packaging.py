@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 import xent
+from manual.completions import completions
+from manual.man_pages import man_pages
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -69,7 +71,7 @@ def test_ci_script_can_be_run():
 
 
 @pytest.mark.heavy
-def test_wheel_holds_the_package_and_nothing_else(tmp_path):
+def test_wheel_holds_the_package_and_its_manual_and_nothing_else(tmp_path):
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT], check=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -77,10 +79,14 @@ def test_wheel_holds_the_package_and_nothing_else(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
-        requirements = re.findall(r"^Requires-Dist: ([\w-]+)", archive.read(metadata).decode(), re.MULTILINE)
+        # Those of extras go on with a condition.
+        requirements = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", archive.read(metadata).decode(), re.MULTILINE)
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "xent").rglob("*") if path.is_file() and path.suffix != ".pyc"}
     info = metadata.partition("/")[0]
-    assert names - sources == {f"{info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")}
+    facts = {f"{info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")}
+    data = info.replace(".dist-info", ".data/data")
+    shared = {f"{data}/{place}" for place in (*completions(), *(f"share/man/man1/{name}" for name in man_pages()))}
+    assert names - sources == facts | shared
     assert sources <= names
     assert "xent/py.typed" in names
     assert sorted(requirements) == sorted(DEPENDENCIES)

@@ -104,7 +104,7 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
     help="Also write the result there, in the format of its ending; repeatable; whole or not at all.",
 )
 @click.option(
-    "--state", metavar="FILE", type=click.Path(path_type=Path), help="Also write there what xent merge makes one result of several from."
+    "--state", metavar="FILE", type=click.Path(path_type=Path), help="Also write the state there: xent merge makes one result of several."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only the bare numbers, all digits, one a line.")
 @progress_option

@@ -126,16 +126,16 @@ def description(row: Row, asked: str | None = None) -> str:
 
 
 def _parameter_text(parameter: dict[str, Any]) -> str:
-    default = "required" if parameter["required"] else f"default {_as_typed(parameter['default'])}"
+    default = "required" if parameter["required"] else f"default {as_typed(parameter['default'])}"
     return f"{parameter['meaning']} ({default})" if parameter["meaning"] else default
 
 
-def _as_typed(value: Any) -> str:
+def as_typed(value: Any) -> str:
     """A default as one would write it in a metric of the command line."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return "[" + ";".join(map(_as_typed, value)) + "]"
+        return "[" + ";".join(map(as_typed, value)) + "]"
     return str(value)
 
 

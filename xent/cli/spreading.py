@@ -125,9 +125,7 @@ class Spreading:
 
 
 _OPTIONS = (
-    click.option(
-        "--shard", metavar="K/N", help="Read only the K-th of N disjoint parts of the rows; xent merge makes the states of all one."
-    ),
+    click.option("--shard", metavar="K/N", help="Read only the K-th of N disjoint parts of the rows; xent merge joins their states."),
     click.option(
         "--checkpoint",
         metavar="FILE",
