@@ -101,7 +101,7 @@ def test_markdown_fits_into_a_comment_and_says_what_is_left_out():
     assert 60_000 < len(text.encode()) <= 65_536
     assert text.startswith("**verdict: fail (9000 passed, 1000 failed)**\n")
     assert "| 8999 of 9999 slices | passed |  |" in text
-    assert "| accuracy | 0.75 | 8 | higher ↑ |  |" in text
+    assert "| accuracy | 0.75 | [0.5, 1] | 8 | higher ↑ |  |" in text
     shown = text.count("| accuracy | shop=é")
     assert 0 < shown < 1000, "the failed gates come first, and leave some room"
     assert f"\n… and {9999 - shown} more, for which there is no room here; the result in JSON has all of them.\n\n</details>\n" in text

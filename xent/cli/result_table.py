@@ -15,10 +15,11 @@ from rich.text import Text
 from xent.io.escaping import printable
 from xent.io.exporters.plain import table_size
 from xent.io.health_words import health_sentences
+from xent.io.interval_words import interval_text, level_text, levels_of
 from xent.io.slice_words import slice_text, worst_first
 
 if TYPE_CHECKING:
-    from xent.core.result import DataReport, Interval, MetricResult, Result
+    from xent.core.result import DataReport, MetricResult, Result
 
 ARROWS = {"lower": "↓", "higher": "↑", "none": ""}
 
@@ -34,18 +35,18 @@ def result_table(result: Result, *, to_terminal: bool = False) -> str:
     ranked = worst_first(result.slices)
     rows = (*result.metrics, *(metric for slices in ranked for metric in slices[:MOST_SLICES]))
     sliced = any(metric.slice is not None for metric in rows)
-    levels = sorted({metric.ci.level for metric in rows if metric.ci is not None})
+    levels = levels_of(rows)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("metric", *(["slice"] if sliced else [])):
         table.add_column(column, overflow="fold")
     table.add_column("value", justify="right", no_wrap=True, style="bold")
     for level in levels:
-        table.add_column(f"{level * 100:.10g}% interval", no_wrap=True)
+        table.add_column(level_text(level), no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("rows", justify="right", no_wrap=True)
     for metric in rows:
         where = [Text(_slice(metric))] if sliced else []
-        sure = [Text("" if metric.ci is None or metric.ci.level != level else shown_interval(metric.ci)) for level in levels]
+        sure = [Text(interval_text(metric.ci, level)) for level in levels]
         table.add_row(_name(metric), *where, Text(shown(metric.value)), *sure, Text(ARROWS[metric.direction]), Text(f"{metric.count:,}"))
     health = (Text(line, style="yellow") for line in _health_lines(result.metrics))
     left = sorted({len(slices) for slices in ranked if len(slices) > MOST_SLICES})
@@ -84,18 +85,6 @@ def shown(value: Any) -> str:
         head = ", ".join(shown(item) for item in value[:MOST_VALUES])
         return f"[{head}]" if len(value) <= MOST_VALUES else f"[{head}, … {len(value)} in all]"
     return f"{value:.7g}" if isinstance(value, float) else str(value)
-
-
-def shown_interval(interval: Interval) -> str:
-    """The ends of an interval with the digits that matter; nothing for those of arrays.
-
-    >>> from xent.core.result import Interval
-    >>> shown_interval(Interval(0.95, 0.12345678, 0.2, "t"))
-    '[0.1235, 0.2]'
-    """
-    if isinstance(interval.low, list):
-        return ""
-    return f"[{interval.low:.4g}, {interval.high:.4g}]"
 
 
 def _numbers_in(value: list[Any]) -> int:

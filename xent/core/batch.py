@@ -76,6 +76,7 @@ class Batch:
 
     __slots__ = (
         "_derived",
+        "_of_values",
         "_original",
         "clusters",
         "events",
@@ -120,6 +121,7 @@ class Batch:
         self._original: Batch | None = None
         self.stored = stored or (y_pred.dtype.name if y_pred.dtype.kind == "f" else floatx())
         self._derived: dict[Hashable, Any] = {}
+        self._of_values: dict[Hashable, Any] = {}
 
     def __len__(self) -> int:
         return len(self.y_pred)
@@ -132,9 +134,18 @@ class Batch:
             value = self._derived[key] = function(self, *args, **options)
         return value
 
+    def derive_values(self, function: Callable[Concatenate[Batch, _P], _T], *args: _P.args, **options: _P.kwargs) -> _T:
+        """The same for a function of labels and predictions alone: shared with the same rows in other slices or with other weights."""
+        key = (function, args, tuple(options.items()))
+        if key not in self._of_values:
+            self._of_values[key] = self.derive(function, *args, **options)
+        return cast("_T", self._of_values[key])
+
     def forget(self) -> None:
         """Lets go of what was derived. A view of the rows may be the batch itself, and such a circle would outlive its use."""
         self._derived.clear()
+        # Others may still share what is in there.
+        self._of_values = {}
         self.folds = None
         if self.partner is not None:
             self.partner.forget()
@@ -152,11 +163,15 @@ class Batch:
 
     def grouped(self, groups: Groups) -> Batch:
         """The same rows in other slices."""
-        return self._like(self.y_true, self.y_pred, self.sample_weight, groups)
+        return self._sharing(self._like(self.y_true, self.y_pred, self.sample_weight, groups))
 
     def weighted(self, sample_weight: Array | None) -> Batch:
         """The same rows with other weights."""
-        return self._like(self.y_true, self.y_pred, sample_weight, self.groups)
+        return self._sharing(self._like(self.y_true, self.y_pred, sample_weight, self.groups))
+
+    def _sharing(self, other: Batch) -> Batch:
+        other._of_values = self._of_values
+        return other
 
     def _like(self, y_true: Array, y_pred: Array, sample_weight: Array | None, groups: Groups | None) -> Batch:
         batch = Batch(y_true, y_pred, sample_weight, groups, self.stored, self.origin, self.row_numbers, self.keys, self.clusters)

@@ -17,6 +17,7 @@ from xent.core.errors import DataError, DomainError
 from xent.core.labelled_scores import bins_of, tables_of
 from xent.core.lazy import np
 from xent.core.precision import as_float
+from xent.core.reduction import squared_weight
 from xent.core.states import CellCounts
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def gap_squares(batch: Batch, *, bins: int) -> CellCounts:
     confidence, right = batch.derive(claims, "confidence")
     gap = right - confidence
     cell = 3 * bins_of(confidence, bins)
-    squared = batch if batch.sample_weight is None else batch.weighted(batch.sample_weight.astype(np.float64) ** 2)
+    squared = batch if batch.sample_weight is None else batch.weighted(batch.original.derive(squared_weight))
     sums = cells_of(squared, cell, 3 * bins, gap**2) + cells_of(squared, cell + 1, 3 * bins, gap)
     return CellCounts(sums + cells_of(squared, cell + 2, 3 * bins))
 

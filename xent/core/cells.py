@@ -218,6 +218,10 @@ class Cells:
         start, stop = np.searchsorted(run.codes, [group * self.size, (group + count) * self.size])
         return Cells(self.size, count, (run.at(slice(start, stop), group * self.size),) if stop > start else ())
 
+    def distinct(self) -> int:
+        """How many of the cells of a group some row of any group fell into."""
+        return len(np.unique(self.compact().codes % max(1, self.size)))
+
     def left_out(self, groups: int) -> Cells:
         """For every group the cells of all others."""
         run = self.compact()
@@ -230,12 +234,15 @@ class Cells:
             return sum_of_others(table, groups).reshape(-1)
 
         codes = (np.arange(groups)[:, None] * self.size + found).reshape(-1)
-        weights = None
-        if run.weights is not None:
-            weights = run.weights.regrouped(group * len(found) + places, len(codes)).left_out(groups)
         # A cell that none of the others fell into is not there.
         kept = np.flatnonzero(others(np.ones(len(run), dtype=np.int64)))
-        left = Run(codes[kept], others(run.counts)[kept], None if weights is None else weights.at(kept))
+        weights = None
+        if run.weights is not None:
+            weights = run.weights.regrouped(group * len(found) + places, len(codes)).left_out(groups).at(kept)
+        left = Run(codes[kept], others(run.counts)[kept], weights)
+        if not left.not_finite().any():
+            # Rounded once. Nothing is added to these any more, and quotients of floats cost a fraction of those of long integers.
+            left = Run(left.codes, to_float(left.amounts()), None)
         return Cells(self.size, groups, (left,) if len(kept) else ())
 
     def regrouped(self, places: Array, count: int) -> Cells:

@@ -75,6 +75,22 @@ class ExactSum:
         return cls.zero(groups.count) if total is None else total
 
     @classmethod
+    def of_moments(cls, weights: npt.NDArray[Any], values: npt.NDArray[Any], groups: Groups | None = None) -> tuple[ExactSum, ExactSum]:
+        """The sums of w v and of w v², each product rounded to float64 once for every factor."""
+        if groups is not None and groups.count > 1:
+            first = weights * values
+            return cls.of(first, groups), cls.of(first * values, groups)
+        totals, products = [cls.zero(), cls.zero()], np.empty(min(BLOCK, len(values)))
+        for start in range(0, len(values), BLOCK):
+            factor, product = values[start : start + BLOCK], products[: len(values) - start]
+            np.multiply(weights[start : start + BLOCK], factor, out=product)
+            for power in (0, 1):
+                if power:
+                    product *= factor
+                totals[power] = totals[power] + cls.of(product)
+        return totals[0], totals[1]
+
+    @classmethod
     def of_integers(cls, values: npt.NDArray[np.int64]) -> ExactSum:
         """One exact sum a group from integers, shape (groups,)."""
         return cls(None, None, values, 0)

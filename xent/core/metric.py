@@ -60,7 +60,7 @@ class MeanOf(LiftBy):
 
     def __call__(self, batch: Batch) -> WeightedSum:
         options = dict(self.options)
-        values = batch.derive(self.function, **options)
+        values = batch.derive_values(self.function, **options)
         if self.mask is not None:
             return weighted_sum(batch, values, self.mask(batch, **options))
         return batch.derive(_sum_of, _Identity(values))

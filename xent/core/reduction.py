@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xent.core.arrays import align, as_matrix, mean_classes
 from xent.core.batch import Batch
 from xent.core.cells import spread
-from xent.core.derived import weights
+from xent.core.derived import weight_extremes, weights
 from xent.core.errors import DataError
 from xent.core.exact import ExactSum
 from xent.core.lazy import np
@@ -21,6 +21,12 @@ from xent.core.states import WeightedSum
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
+
+_FIRST_BITS = -1 << (53 - 24)
+"""The bits of a float64 that a float32 has too."""
+
+_SAFE = (2.0**-60, 2.0**60)
+"""Weights whose squares are in the range of float32."""
 
 
 def weighted_sum(batch: Batch, values: Array, mask: Array | None = None) -> WeightedSum:
@@ -78,6 +84,20 @@ def row_counts(batch: Batch) -> Array:
 def total_weight(batch: Batch) -> ExactSum:
     """The exact sum of one weight a row."""
     return ExactSum.of(batch.sample_weight, batch.groups)  # type: ignore[arg-type]  # Only asked for where there are weights.
+
+
+def squared_weight(batch: Batch) -> Array:
+    """The square of one weight a row, cut off behind its first 24 bits, where it has more.
+
+    So short numbers are added several times as fast. Every sum that squares enter has the same ones, so nothing cancels but what would
+    anyhow, and a standard error is off by a part in 10 million at most.
+    """
+    assert batch.sample_weight is not None
+    with np.errstate(over="ignore"):
+        squares = np.square(batch.sample_weight, dtype=np.float64)
+    np.bitwise_and(squares.view(np.int64), _FIRST_BITS, out=squares.view(np.int64))
+    low, high = batch.derive(weight_extremes)
+    return squares.astype(np.float32) if _SAFE[0] < low <= high < _SAFE[1] else squares
 
 
 def mean_of_rows(values: Array) -> Array:

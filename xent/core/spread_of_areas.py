@@ -11,7 +11,7 @@ from xent.core.folds import FOLDS, Folded, InFolds
 from xent.core.lazy import np
 from xent.core.scores import ScoreTables, Table
 from xent.core.states import State
-from xent.core.uncertainty import Estimate, SingleOr, around, unknown
+from xent.core.uncertainty import Estimate, SingleOr, around, unknown, wilson
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
@@ -106,12 +106,18 @@ class OfArea:
         influences = [self.influence(*pair) if there else None for pair, there in zip(columns, known, strict=True)]
         if isinstance(extra, Folded):
             return _over_folds(metric, columns, influences, extra, value, level)
-        total = 0.0
+        total, least = 0.0, math.inf
         for cell, table in enumerate(columns[0]):
-            rows = int(table.counts.sum(dtype=np.int64))
+            weight = table.each_weight()
+            # So many rows of equal weight would tell as much.
+            rows = float((table.counts * weight).sum() ** 2 / (table.counts * weight**2).sum())
+            least = min(least, rows)
             assert influences[0] is not None
             squares = float((table.counts * influences[0].of(table, cell) ** 2).sum())
-            total += squares * rows / (rows - 1) if rows > 1 else math.nan
+            total += squares * rows / (rows - 1.0) if rows > 1.5 else math.nan
+        if total == 0.0 and value in (0.0, 1.0):
+            # All of one class outrank all of the other: how seldom that fails, no row of the smaller class has shown yet.
+            return wilson(value, 0.0, least, level)
         return around(value, math.sqrt(total), math.inf, level, "influence")
 
 

@@ -47,7 +47,7 @@ class OfBins:
 
     def estimate(self, metric: Metric, state: CellCounts, extra: Any, level: float) -> Estimate:
         value = float(metric.finish(state)[0])
-        if math.isnan(value):
+        if math.isnan(value) or (not isinstance(extra, Folded) and extra.cells.compact().not_finite().any()):
             return unknown(value, "debiased")
         weights, gaps = _weights_and_gaps(state)
         weights, gaps = weights[0], gaps[0]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from xent.core.distributions import normal_quantile
+from xent.core.distributions import t_quantile
 from xent.core.folds import FOLDS, Folded, InFolds
 from xent.core.lazy import np
-from xent.core.uncertainty import Estimate
+from xent.core.uncertainty import Estimate, unknown
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
@@ -36,13 +36,16 @@ class OfRanks:
         return InFolds(self.errors) if self.clustered else None
 
     def estimate(self, metric: Metric, state: ErrorCounts, extra: Folded | None, level: float) -> Estimate:
+        value = float(metric.finish(state)[0])
+        folds = math.inf if extra is None else np.count_nonzero(extra.rows)
+        if folds < 2:
+            return unknown(value, "ranks")
         run = state.settled()
         outputs = state.rows.shape[1]
-        z = normal_quantile(0.5 + level / 2.0)
+        z = t_quantile(0.5 + level / 2.0, folds - 1.0)
         bounds = np.searchsorted(run.cells, np.arange(outputs + 1))
         ends = np.array([self._ends(state, extra, output, slice(*at), z) for output, at in enumerate(pairwise(bounds.tolist()))])
         low, high = ends.mean(axis=0).tolist()
-        value = float(metric.finish(state)[0])
         return Estimate((high - low) / (2.0 * z), min(low, value), max(high, value), "ranks")
 
     def _ends(self, state: ErrorCounts, extra: Folded | None, output: int, at: slice, z: float) -> tuple[float, float]:
@@ -68,4 +71,4 @@ def _spread_over_folds(extra: Folded, output: int, median: float) -> float:
     signs = np.where(run.errors[mine].view(np.float64) <= median, 0.5, -0.5)
     sums: Array = np.bincount(run.cells[mine] // outputs, signs * run.weights[mine].view(np.float64) * run.counts[mine], minlength=FOLDS)
     sums = sums[extra.rows > 0]
-    return math.sqrt(float(((sums - sums.mean()) ** 2).sum()) * len(sums) / max(1, len(sums) - 1))
+    return math.sqrt(float(((sums - sums.mean()) ** 2).sum()) * len(sums) / (len(sums) - 1))

@@ -8,7 +8,7 @@ element; so reading in chunks, in threads, in shards and resuming a run are one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from xent.core.cells import Cells
@@ -57,14 +57,17 @@ class State:
     def left_out(self, groups: int) -> Iterator[Self]:
         """For each of its groups in turn, what all others hold together: states of one such group each, or of several.
 
-        What merges in a way of its own, or would take too much memory, is put together anew for each group.
+        A field of `largest` keeps the largest value of all groups, so that a value has as many numbers whatever is left out. What merges in
+        a way of its own, or would take too much memory, is put together anew for each group.
         """
         cells = [value for value in (getattr(self, field.name) for field in fields(self)) if isinstance(value, Cells)]
-        if type(self).merge is not State.merge or any(groups * len(one.compact()) > _MOST_CELLS for one in cells):
+        if type(self).merge is not State.merge or any(groups * one.distinct() > _MOST_CELLS for one in cells):
+            largest = {name: getattr(self, name).max(axis=0, keepdims=True) for name in self.largest}
             for group in range(groups):
                 places = np.zeros(groups, dtype=np.intp)
                 places[group] = 1
-                yield self.regrouped(places, 2).take(0)
+                others = self.regrouped(places, 2).take(0)
+                yield replace(others, **largest) if largest else others
         else:
             yield self.less_each(groups)
 
@@ -72,10 +75,10 @@ class State:
         """The same as one state, by taking each group away from the total."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         for name, value in values.items():
-            if isinstance(value, np.ndarray):
-                values[name] = _largest_of_others(value) if name in self.largest else sum_of_others(value, groups)
+            if name in self.largest:
+                values[name] = np.repeat(value.max(axis=0, keepdims=True), groups, axis=0)
             else:
-                values[name] = value.left_out(groups)
+                values[name] = sum_of_others(value, groups) if isinstance(value, np.ndarray) else value.left_out(groups)
         return type(self)(**values)
 
     def regrouped(self, places: Array, count: int) -> Self:
@@ -191,9 +194,3 @@ class Crosstab(State):
 
     cells: Cells
     classes: Array
-
-
-def _largest_of_others(values: Array) -> Array:
-    """For every group the largest value of the other groups, and 0 where there is no other."""
-    ordered = np.sort(np.concatenate([np.zeros((2, *values.shape[1:]), dtype=values.dtype), values]), axis=0)
-    return np.asarray(np.where(values == ordered[-1], ordered[-2], ordered[-1]))

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 NanPolicy = Literal["error", "skip", "propagate"]
 
+_WEIGHTS = (1e-70, 1e70)
+"""Sums of weights whose fourth powers, which correlations take, are in the range of float64; of others no interval is made."""
+
 
 class Place(NamedTuple):
     """Where a value stands: the number of its source, its row there, the role of its column and the place among the columns of it."""
@@ -263,11 +266,15 @@ class Tally:
         spread, state = self._spread(metric), self._state(metric, metric.lift)
         if self.confidence is None or spread is None or state is None or (isinstance(value, float) and not math.isfinite(value)):
             return None, None
+        if not _WEIGHTS[0] < abs(float(self.weights.take(group).to_float()[0])) < _WEIGHTS[1]:
+            return None, None
         from xent.core.uncertainty import within
 
         extra = self._state(metric, spread.lift)
-        found = spread.estimate(metric, state.take(group), None if extra is None else extra.take(group), self.confidence.level)
-        if np.ndim(found.standard_error) == 0 and math.isnan(found.standard_error):
+        # Squares may be too large for a float where values are not; then there is no interval, and no reason for a warning.
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = spread.estimate(metric, state.take(group), None if extra is None else extra.take(group), self.confidence.level)
+        if np.ndim(found.standard_error) == 0 and not math.isfinite(found.standard_error):
             return None, None
         error, low, high = (_plain(np.asarray(number)) for number in within(found, metric.row.range)[:3])
         return error, Interval(self.confidence.level, low, high, found.method)

@@ -117,7 +117,7 @@ def threshold_counts(
     label_weights: tuple[float, ...] | None = None,
 ) -> CellCounts:
     """The histogram of the scores by label: cells (label, positive, cell), `label` being 0 unless `by_label`."""
-    cell = batch.derive(_cells, scale, class_id, top_k, from_logits)
+    cell = batch.derive_values(_cells, scale, class_id, top_k, from_logits)
     labels = 1
     if by_label:
         if cell.ndim != 2:

@@ -30,13 +30,16 @@ from xent.core.folds import Folded, InFolds, variance
 from xent.core.lazy import np
 from xent.core.metric import MeanOf
 from xent.core.moments import UNIT, quotient
-from xent.core.reduction import row_counts, terms_of
+from xent.core.reduction import row_counts, squared_weight, terms_of
 from xent.core.states import CellCounts, Crosstab, State, WeightedSum
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
     from xent.core.batch import Batch
     from xent.core.metric import Lift, Metric
+
+_LEAST_DF = 0.5
+"""Degrees of freedom below which there is no interval: that of a single row, whose weight was rounded, would reach to infinity."""
 
 _NOISE = 2.0**-48
 """A variance below this share of the mean square cannot be told from none, since squares are rounded before they are added."""
@@ -76,7 +79,7 @@ class Spread(Protocol):
 
 def around(value: Any, standard_error: Any, df: float, level: float, method: str) -> Estimate:
     """The interval of Student's t distribution around a value."""
-    reach = t_quantile(0.5 + level / 2.0, df) * standard_error if df > 0 else math.nan * standard_error
+    reach = t_quantile(0.5 + level / 2.0, df) * standard_error if df >= _LEAST_DF else math.nan * standard_error
     return Estimate(standard_error, value - reach, value + reach, method)
 
 
@@ -125,32 +128,30 @@ class SquaresOf:
 
     def __call__(self, batch: Batch) -> Squares:
         options = dict(self.mean.options)
-        values = batch.derive(self.mean.function, **options)
+        values = batch.derive_values(self.mean.function, **options)
         mask = None if self.mean.mask is None else self.mean.mask(batch, **options)
-        a, b = terms_of(batch, values, mask)
         with np.errstate(over="ignore", invalid="ignore"):
+            if mask is None and batch.sample_weight is not None and batch.sample_weight.shape == values.shape == (len(batch),):
+                ab, aa = ExactSum.of_moments(batch.original.derive(squared_weight), values, batch.groups)
+                # Every metric of the block shares the squares of the weights.
+                return Squares(aa, ab, batch.original.derive(_sum_of_squared_weights))
+            a, b = terms_of(batch, values, mask)
             aa = ExactSum.of(a * a, batch.groups)
             if b is None:
-                return Squares(aa, self.mean(batch).total, ExactSum.of_integers(batch.derive(row_counts)))
-            # In the common case every metric of the block shares the squares of the weights.
-            bb = batch.derive(_sum_of_squared_weights) if b is batch.sample_weight else ExactSum.of(_squared(b), batch.groups)
-            return Squares(aa, ExactSum.of(a * b, batch.groups), bb)
+                return Squares(aa, self.mean(batch).total, ExactSum.of_integers(batch.original.derive(row_counts)))
+            return Squares(aa, ExactSum.of(a * b, batch.groups), ExactSum.of(b * b, batch.groups))
 
 
 def _sum_of_squared_weights(batch: Batch) -> ExactSum:
-    assert batch.sample_weight is not None
-    return ExactSum.of(_squared(batch.sample_weight), batch.groups)
-
-
-def _squared(weights: Array) -> Array:
-    return np.asarray(weights.astype(np.float64, copy=False) ** 2)
+    return ExactSum.of(batch.original.derive(squared_weight), batch.groups)
 
 
 @dataclass(frozen=True, slots=True)
 class OfMean:
     """The ratio estimator of a mean Σ a / Σ b, or of an increasing function of one: Σ (a - m b)² n / (n - 1) / (Σ b)².
 
-    Where `rows` is "mean" or "sum", b is 1 for every row, and the value is the mean of a or its sum.
+    n is the number of rows of equal weight that would tell as much, (Σ b)² / Σ b². Where `rows` is "mean" or "sum", b is 1 for every row,
+    and the value is the mean of a or its sum.
     """
 
     mean: MeanOf
@@ -168,27 +169,34 @@ class OfMean:
             weight = ExactSum.of_integers(state.count)
             squares = Squares(extra.aa, state.total, weight)
         mean = float((state.total / weight)[0])
-        error = error_of_mean(state.total, weight, squares, count)
+        rows = _equal_rows(weight, squares.bb)
+        error = error_of_mean(state.total, weight, squares, rows)
         if self.rows == "sum":
-            return around(value, count * error, count - 1, level, "t")
+            return around(value, count * error, rows - 1.0, level, "t")
         if value != mean:
-            return _transformed(metric, value, mean, around(mean, error, count - 1, level, "t"))
-        if is_share(state, extra) and metric.row.range == "[0, 1]":
-            return _wilson(value, error, count, level)
-        return around(value, error, count - 1, level, "t")
+            return _transformed(metric, value, mean, around(mean, error, rows - 1.0, level, "t"))
+        if metric.row.range == "[0, 1]" and extra.aa.units[0] == extra.ab.units[0]:
+            # Every row counts 0 or 1, and so equals its square.
+            return wilson(value, error, _trials(value, error * math.sqrt(1.0 - 1.0 / rows), rows), level)
+        return around(value, error, rows - 1.0, level, "t")
 
 
-def error_of_mean(total: ExactSum, weight: ExactSum, squares: Squares, count: int) -> float:
+def _equal_rows(weight: ExactSum, squared: ExactSum) -> float:
+    """How many rows of equal weight would tell as much as these."""
+    return quotient(weight.units[0] ** 2, UNIT * squared.units[0]) if squared.units[0] else 0.0
+
+
+def error_of_mean(total: ExactSum, weight: ExactSum, squares: Squares, rows: float) -> float:
     """The standard error of total / weight, from integers, so that nothing cancels but what the rounding of squares left."""
     sums = (total, weight, squares.aa, squares.ab, squares.bb)
-    if count < 2 or any(part.nan[0] or part.inf[0] or part.minus_inf[0] for part in sums) or not weight.units[0]:
+    if rows < 1.0 + _LEAST_DF or any(part.nan[0] or part.inf[0] or part.minus_inf[0] for part in sums) or not weight.units[0]:
         return math.nan
     a, b, aa, ab, bb = (part.units[0] for part in sums)
     square = aa * b * b
     spread = square - 2 * a * b * ab + a * a * bb
     if spread <= 0 or quotient(spread, square) < _NOISE:
         return 0.0
-    return math.sqrt(quotient(UNIT * spread * count, b**4 * (count - 1)))
+    return math.sqrt(quotient(UNIT * spread, b**4) * rows / (rows - 1.0))
 
 
 def _transformed(metric: Metric, value: float, mean: float, inside: Estimate) -> Estimate:
@@ -206,18 +214,28 @@ def at_mean(metric: Metric, mean: float) -> float:
         return float(metric.finish(WeightedSum(ExactSum.of(np.array([mean])), one, np.ones(1, dtype=np.int64)))[0])
 
 
+def _trials(share: Any, error: Any, rows: Any) -> Array:
+    """How many trials of equal weight leave a share as uncertain as it is; where it is 0 or 1 errors do not tell, and it is `rows`."""
+    square = np.asarray(share * (1.0 - share))
+    trials = np.divide(square, np.square(error), out=np.array(rows, dtype=np.float64), where=square > 0.0)
+    # Without weights they are the rows, of which rounding shall make no others.
+    return np.asarray(np.where(np.isclose(trials, rows, rtol=1e-9, atol=0.0), rows, trials))
+
+
 def is_share(state: WeightedSum, squares: Squares) -> bool:
     """Whether every row counts 0 or 1, and so equals its square."""
     total, count = state.total.units[0], int(state.count[0]) * UNIT
     return bool(squares.aa.units[0] == squares.ab.units[0] == total and squares.bb.units[0] == state.weight.units[0] == count)
 
 
-def _wilson(share: float, error: float, count: int, level: float) -> Estimate:
+def wilson(share: Any, error: Any, trials: Any, level: float) -> Estimate:
+    """Wilson's interval of a share in so many trials, none of which tell nothing."""
     z = normal_quantile(0.5 + level / 2.0)
-    scale = 1.0 + z * z / count
-    middle = (share + z * z / (2.0 * count)) / scale
-    reach = z / scale * math.sqrt(share * (1.0 - share) / count + z * z / (4.0 * count * count))
-    return Estimate(error, max(0.0, middle - reach), min(1.0, middle + reach), "wilson")
+    trials = np.where(trials > 0.0, trials, np.nan)
+    scale = 1.0 + z * z / trials
+    middle = (share + z * z / (2.0 * trials)) / scale
+    reach = z / scale * np.sqrt(share * (1.0 - share) / trials + z * z / (4.0 * trials * trials))
+    return Estimate(error, np.maximum(0.0, middle - reach), np.minimum(1.0, middle + reach), "wilson")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,10 +251,9 @@ class SingleOr:
 
 def squared_weights(lift: Lift, batch: Batch) -> State:
     """What is lifted from the rows with their weights squared."""
-    weight = batch.sample_weight
-    if weight is None:
+    if batch.sample_weight is None:
         return lift(batch)
-    squared = batch.weighted(_squared(weight))
+    squared = batch.weighted(batch.original.derive(squared_weight))
     try:
         return lift(squared)
     finally:
@@ -262,11 +279,13 @@ class OfCells:
     cells : the metric's lift
     events : whether rows are events, of which a row may be several; those of one row are correlated, and then folds are used
     in_steps : whether the value moves in steps, so that derivatives say nothing; the cells are drawn anew instead, a thousand times
+    whole : gives the weight that the value is a share of, where it is one; the interval is then Wilson's
     """
 
     cells: Lift
     events: bool = False
     in_steps: bool = False
+    whole: Callable[[Any], Array] | None = None
 
     @property
     def lift(self) -> Lift:
@@ -278,7 +297,10 @@ class OfCells:
         value = metric.finish(state)[0]
         run = state.cells.compact()
         weights, squares = to_float(run.amounts()), to_float(extra.cells.compact().amounts())
-        if run.not_finite().any() or not squares.sum() > 0.0:
+        if run.not_finite().any() or extra.cells.compact().not_finite().any() or not squares.sum() > 0.0:
+            return unknown(value, "infinitesimal jackknife")
+        effective = float(weights.sum() ** 2 / squares.sum())
+        if effective < 1.0 + _LEAST_DF:
             return unknown(value, "infinitesimal jackknife")
         if self.in_steps:
             return _drawn_anew(metric, state, value, weights, squares, level)
@@ -289,8 +311,10 @@ class OfCells:
             total = total + (_slopes(metric, state, weights, moves[at], steps[at]) ** 2).sum(axis=0)
         # How a value grows with the number of rows, as a count does, is not a part of its spread.
         growth = _slopes(metric, state, weights, weights[None], np.array([_STEP]))[0]
-        effective = float(weights.sum() ** 2 / squares.sum())
         error = np.sqrt(np.maximum(total - growth**2 / effective, 0.0))
+        if self.whole is not None:
+            rows = self.whole(state)[0] * weights.sum() / squares.sum()
+            return wilson(value, error, _trials(value, error, rows), level)
         return around(value, error, effective - 1.0, level, "infinitesimal jackknife")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from xent.core.arrays import require_same_shape
@@ -58,12 +59,12 @@ class _AtThresholds(Metric):
 
     def finish(self, state: CellCounts) -> Array:
         """The value at every threshold; one axis fewer where there is one threshold."""
-        values = state.measured(self._values)
-        return values[:, 0] if len(self._thresholds) == 1 else values
+        return self._at_thresholds(state, self.value)
 
-    def _values(self, cells: Array) -> Array:
+    def _at_thresholds(self, state: CellCounts, function: Callable[[Counts], Array]) -> Array:
         scale = scale_of(self._thresholds)
-        return self.value(counts_above(cells, scale.first_above(self._thresholds), scale.size))
+        values = state.measured(lambda cells: function(counts_above(cells, scale.first_above(self._thresholds), scale.size)))
+        return values[:, 0] if len(self._thresholds) == 1 else values
 
     def value(self, counts: Counts) -> Array:
         """The value of the counts."""
@@ -243,6 +244,24 @@ class _Share(_AtThresholds):
     ) -> None:
         super().__init__(thresholds, name, dtype, top_k, class_id)
 
+    def spread(self, clustered: bool) -> Spread | None:
+        if clustered:
+            return super().spread(clustered)
+        from xent.core.uncertainty import OfCells
+
+        return OfCells(self.lift, events=True, whole=self._whole)
+
+    def value(self, counts: Counts) -> Array:
+        hits, misses = self.parts(counts)
+        return ratio(hits, hits + misses)
+
+    def parts(self, counts: Counts) -> tuple[Array, Array]:
+        """What the share counts, and what it counts against."""
+        raise NotImplementedError
+
+    def _whole(self, state: CellCounts) -> Array:
+        return self._at_thresholds(state, lambda counts: to_float(np.add(*self.parts(counts))))
+
 
 @metric(
     "precision",
@@ -276,8 +295,8 @@ class Precision(_Share):
     0.0
     """
 
-    def value(self, counts: Counts) -> Array:
-        return ratio(counts.true_positives, counts.true_positives + counts.false_positives)
+    def parts(self, counts: Counts) -> tuple[Array, Array]:
+        return counts.true_positives, counts.false_positives
 
 
 @metric(
@@ -311,8 +330,8 @@ class Recall(_Share):
     0.6666667
     """
 
-    def value(self, counts: Counts) -> Array:
-        return ratio(counts.true_positives, counts.true_positives + counts.false_negatives)
+    def parts(self, counts: Counts) -> tuple[Array, Array]:
+        return counts.true_positives, counts.false_negatives
 
 
 @metric(
@@ -345,5 +364,5 @@ class Specificity(_Share):
     0.5
     """
 
-    def value(self, counts: Counts) -> Array:
-        return ratio(counts.true_negatives, counts.true_negatives + counts.false_positives)
+    def parts(self, counts: Counts) -> tuple[Array, Array]:
+        return counts.true_negatives, counts.false_positives

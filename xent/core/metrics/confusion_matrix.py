@@ -55,6 +55,13 @@ class _OfMatrix(Metric):
         raise NotImplementedError
 
 
+def _integers(amounts: Array) -> Array:
+    """Amounts as Python integers, for values that do not depend on their unit: estimates of spread move cells by parts of a row."""
+    if amounts.dtype.kind == "f":
+        amounts = np.ldexp(amounts, 62 - np.frexp(amounts.max(initial=0.0))[1]).astype(np.int64)
+    return amounts.astype(object)
+
+
 def _sum_by(codes: Array, amounts: Array, size: int) -> Array:
     """The exact sum of the amounts of each code."""
     sums = np.zeros(size, dtype=amounts.dtype)
@@ -154,7 +161,7 @@ class MatthewsCorrelation(_OfMatrix):
 
     def value(self, true: Array, predicted: Array, amounts: Array, classes: int) -> float:
         # All in integers: the numerator cancels, and there only exact amounts leave the right digits.
-        amounts = amounts.astype(object)
+        amounts = _integers(amounts)
         actual, chosen = _sum_by(true, amounts, classes), _sum_by(predicted, amounts, classes)
         right, whole = sum(amounts[true == predicted]), sum(amounts)
         numerator = right * whole - sum(actual * chosen)
@@ -203,7 +210,7 @@ class CohenKappa(_OfMatrix):
         self.weights = weights
 
     def value(self, true: Array, predicted: Array, amounts: Array, classes: int) -> float:
-        amounts = amounts.astype(object)
+        amounts = _integers(amounts)
         actual, chosen = _sum_by(true, amounts, classes), _sum_by(predicted, amounts, classes)
         found = sum(amounts * self._cost(true, predicted))
         expected = self._expected(actual, chosen)

@@ -10,6 +10,7 @@ from xent.core.errors import DataError
 from xent.io.escaping import printable
 from xent.io.exporters.markdown_exporter import to_markdown
 from xent.io.gate_words import outcome_word, slice_text
+from xent.io.interval_words import interval_text
 
 if TYPE_CHECKING:
     from xent.core.result import Result
@@ -33,7 +34,7 @@ def to_github(result: Result) -> str:
     groups = sorted(by_gate.values(), key=lambda group: (group[0]["severity"] != "error", min(map(_rank, group))))
     lines = [_annotation(group) for group in groups[:MOST_ANNOTATIONS]]
     if not lines:
-        values = ", ".join(f"{metric.label or metric.name} {metric.value}" for metric in result.metrics)
+        values = ", ".join(f"{metric.label or metric.name} {metric.value} {interval_text(metric.ci)}".rstrip() for metric in result.metrics)
         lines = [f"::notice title=xent::{_data(values)}"]
     return "".join(f"{line}\n" for line in lines)
 

@@ -9,6 +9,7 @@ from xml.sax.saxutils import quoteattr
 from xent.io.escaping import printable
 from xent.io.exporters.plain import json_text
 from xent.io.gate_words import outcome_word, slice_text, verdict_sentence
+from xent.io.interval_words import level_text
 from xent.io.slice_words import slice_name
 
 if TYPE_CHECKING:
@@ -51,7 +52,11 @@ def _properties(result: Result) -> list[tuple[str, str]]:
     facts = [("xent", result.xent), ("verdict", verdict_sentence(result) if result.gates else result.verdict)]
     facts += [("source", source) for source in result.data.sources]
     facts += [("rows", str(result.data.rows)), ("digest", result.data.digest)]
-    return [*facts, *((_name(metric), json_text(metric.value).strip().strip('"')) for metric in (*result.metrics, *result.slices))]
+    for metric in (*result.metrics, *result.slices):
+        facts.append((_name(metric), json_text(metric.value).strip().strip('"')))
+        if metric.ci is not None:
+            facts.append((f"{_name(metric)}, {level_text(metric.ci.level)}", json_text([metric.ci.low, metric.ci.high]).strip()))
+    return facts
 
 
 def _name(metric: MetricResult) -> str:

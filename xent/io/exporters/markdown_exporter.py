@@ -12,6 +12,7 @@ from xent.io.exporters.plain import json_text, table_size
 from xent.io.gate_words import outcome_word, verdict_sentence
 from xent.io.gate_words import slice_text as gate_slice_text
 from xent.io.health_words import health_sentences
+from xent.io.interval_words import interval_text, level_text, levels_of
 from xent.io.slice_words import slice_text, worst_first
 
 if TYPE_CHECKING:
@@ -91,9 +92,10 @@ def _gate_tables(result: Result) -> list[_Table]:
         gates = list(group)
         passed = [gate for gate in gates if gate["outcome"] == "pass" and gate["slice"] is not None]
         shown = gates if len(passed) <= 1 else [gate for gate in gates if gate["outcome"] != "pass"]
-        rows += [_gate_row(gate, gate_slice_text(gate) if sliced else None, gate["reason"]) for gate in shown]
         if len(passed) > 1:
+            # First, so that there is room for it however many slices fail.
             rows.append(_gate_row(passed[0], f"{len(passed)} of {len(gates)} slices", ""))
+        rows += [_gate_row(gate, gate_slice_text(gate) if sliced else None, gate["reason"]) for gate in shown]
     header = ("gate", *(["slice"] if sliced else []), "outcome", "why")
     # However many slices fail, some room is left for the values.
     return [_Table(f"**{verdict_sentence(result)}**\n\n", header, rows, share=0.5)]
@@ -105,24 +107,27 @@ def _gate_row(gate: Mapping[str, Any], where: str | None, reason: str) -> str:
 
 def _value_tables(result: Result) -> list[_Table]:
     slices = list(itertools.chain.from_iterable(worst_first(result.slices)))
-    header, sliced = ("metric", "value", "rows", "better", "notes"), ("metric", "slice", "value", "rows", "better", "notes")
+    level = next(iter(levels_of((*result.metrics, *slices))), None)
+
+    def table(before: str, metrics: Sequence[MetricResult], after: str = "", *, sliced: bool) -> _Table:
+        interval = [] if level is None else [level_text(level)]
+        header = ("metric", *(["slice"] if sliced else []), "value", *interval, "rows", "better", "notes")
+        return _Table(before, header, [_value_row(metric, level, sliced=sliced) for metric in metrics], after)
+
     if len(slices) <= MOST_OPEN:
         rows = (*result.metrics, *slices)
-        of_slices = any(metric.slice is not None for metric in rows)
-        return [_Table("", sliced if of_slices else header, [_value_row(metric, sliced=of_slices) for metric in rows])]
+        return [table("", rows, sliced=any(metric.slice is not None for metric in rows))]
     fold = f"<details>\n<summary>{len(slices):,} values of slices, the worst first</summary>\n\n"
-    return [
-        _Table("", header, [_value_row(metric, sliced=False) for metric in result.metrics]),
-        _Table(fold, sliced, [_value_row(metric, sliced=True) for metric in slices], "\n</details>\n"),
-    ]
+    return [table("", result.metrics, sliced=False), table(fold, slices, "\n</details>\n", sliced=True)]
 
 
-def _value_row(metric: MetricResult, *, sliced: bool) -> str:
+def _value_row(metric: MetricResult, level: float | None, *, sliced: bool) -> str:
     name = metric.name if metric.label is None else f"{escaped(metric.label)} ({metric.name})"
     where = ["all" if metric.slice is None else escaped(slice_text(metric))] if sliced else []
+    interval = [] if level is None else [interval_text(metric.ci, level)]
     better = {"lower": "lower ↓", "higher": "higher ↑"}.get(metric.direction, "")
     notes = "; ".join(health_sentences(metric)).replace("|", "\\|")
-    return _line([name, *where, _number(metric.value), str(metric.count), better, notes])
+    return _line([name, *where, _number(metric.value), *interval, str(metric.count), better, notes])
 
 
 def _data_line(data: DataReport) -> str:
