@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from xent.core.batch import Batch
@@ -21,20 +20,6 @@ if TYPE_CHECKING:
     from xent.core.uncertainty import Spread
 
 __all__ = ["ReliabilityCurve"]
-
-
-def wilson_interval(share: Array, weight: Array, level: float) -> tuple[Array, Array]:
-    """The interval of Wilson (1927) for a share observed in `weight` independent rows.
-
-    >>> low, high = wilson_interval(np.array([0.0]), np.array([10.0]), 0.95)
-    >>> low.round(4).tolist(), high.round(4).tolist()
-    ([0.0], [0.2775])
-    """
-    z = NormalDist().inv_cdf(0.5 + level / 2.0)
-    wide = z * z / weight
-    middle = (share + wide / 2.0) / (1.0 + wide)
-    half = z * np.sqrt(share * (1.0 - share) / weight + wide / (4.0 * weight)) / (1.0 + wide)
-    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
 
 
 @metric(
@@ -137,5 +122,7 @@ class ReliabilityCurve(Metric):
         return self._rows(pool.low, pool.high, pool.weights, claimed, happened)
 
     def _rows(self, low: Array, high: Array, weight: Array, claimed: Array, happened: Array) -> Array:
-        band = wilson_interval(happened, weight, self.level)
-        return np.stack([low, high, weight, claimed, happened, *band], axis=1)
+        from xent.core.uncertainty import wilson
+
+        band = wilson(happened, None, weight, self.level)
+        return np.stack([low, high, weight, claimed, happened, band.low, band.high], axis=1)
