@@ -112,10 +112,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def adjusted(differences: Sequence[Difference]) -> tuple[Difference, ...]:
+def adjusted(differences: Sequence[Difference], level: float) -> tuple[Difference, ...]:
     """The differences with Holm's p-values, over the candidates and slices that one metric was tested for.
 
-    What is better or worse by itself alone, but not among so many, is undecided.
+    What is better or worse by itself alone, but not among so many, is undecided: its p-value among them is above 1 - `level`.
     """
     together: dict[tuple[str | None, str], list[int]] = {}
     for place, one in enumerate(differences):
@@ -125,7 +125,7 @@ def adjusted(differences: Sequence[Difference]) -> tuple[Difference, ...]:
     for places in together.values():
         for place, p_value in zip(places, holm([found[place].p_value or 0.0 for place in places]), strict=True):
             one = found[place]
-            by_chance = one.finding in ("better", "worse") and one.ci is not None and p_value > 1.0 - one.ci.level
+            by_chance = one.finding in ("better", "worse") and p_value > 1.0 - level
             found[place] = dataclasses.replace(one, p_adjusted=p_value, finding="undecided" if by_chance else one.finding)
     return tuple(found)
 

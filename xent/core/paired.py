@@ -115,8 +115,7 @@ class PairedMean:
     mean: MeanOf
 
     def lift(self, base: Batch, candidate: Batch) -> PairSums:
-        (one, b), (other, _) = self._terms(base), self._terms(candidate)
-        b = np.ones(len(one)) if b is None else b.astype(np.float64, copy=False)
+        one, other, b = self.terms(base, candidate)
         groups = base.groups
         with np.errstate(over="ignore", invalid="ignore"):
             d = other - one
@@ -125,6 +124,11 @@ class PairedMean:
             )
         above, below = (counted(found, base) for found in (d > 0.0, d < 0.0))
         return PairSums(dd, db, base_aa, base_ab, candidate_aa, candidate_ab, bb, above, below)
+
+    def terms(self, base: Batch, candidate: Batch) -> tuple[Array, Array, Array]:
+        """What every row adds to the numerators of both models, and to the denominator that they share, shapes (n,)."""
+        (one, b), (other, _) = self._terms(base), self._terms(candidate)
+        return one, other, np.ones(len(one)) if b is None else b.astype(np.float64, copy=False)
 
     def _terms(self, batch: Batch) -> tuple[Array, Array | None]:
         options = dict(self.mean.options)
@@ -154,8 +158,8 @@ class PairedMean:
         """The standard error of the difference of an increasing function of both means, from those of the means and of their difference."""
         errors = [error_of_mean(state.total, state.weight, one, int(state.count[0])) for state, one in zip(states, squares, strict=True)]
         slopes = [_slope(metric, float(state.mean()[0]), one) for state, one in zip(states, errors, strict=True)]
-        together = (errors[0] ** 2 + errors[1] ** 2 - error**2) / 2.0
-        square = (slopes[0] * errors[0]) ** 2 + (slopes[1] * errors[1]) ** 2 - 2.0 * slopes[0] * slopes[1] * together
+        # s₁² e₁² + s₂² e₂² - 2 s₁ s₂ c, with the covariance c of both means written such that equal ones cancel to 0.
+        square = (slopes[1] * errors[1] - slopes[0] * errors[0]) ** 2 + slopes[0] * slopes[1] * (error**2 - (errors[1] - errors[0]) ** 2)
         return math.sqrt(max(0.0, square)) if not math.isnan(square) else math.nan
 
 
@@ -205,8 +209,9 @@ class PairedFolds:
 def change_over_folds(metric: Metric, values: tuple[float, float], base: Folded, candidate: Folded, level: float) -> Change:
     """The difference of two values whose folds are the same rows."""
     difference = values[1] - values[0]
-    replicates = candidate.replicates(metric.finish) - base.replicates(metric.finish)
-    if len(replicates) < 2:
+    with np.errstate(invalid="ignore"):
+        replicates = candidate.replicates(metric.finish) - base.replicates(metric.finish)
+    if len(replicates) < 2 or not np.isfinite(replicates).all():
         return Change(difference)
     if metric.is_extensive:
         rows = base.rows[base.rows > 0]

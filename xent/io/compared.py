@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import xent
 from xent.core.differences import CandidateReport, Comparison, Decisions, Difference, adjusted, as_metric, finding
+from xent.core.errors import NothingEvaluated
 from xent.core.judging import judge, slice_key
 from xent.core.pair_tally import Paired, PairTally, SlicedPairTally, change_of
 from xent.core.result import Interval, Result
@@ -60,12 +61,18 @@ def compare(
     totals: list[Difference] = []
     slices: list[Difference] = []
     for number, candidate in enumerate(candidates):
-        pairs = RowPairs(base, candidate)
         kind = PairTally if base.slicer is None else partial(SlicedPairTally, ways=len(base.slicer.ways))
-        tally = tally_of(pairs, metrics, partial(kind, confidence=confidence), nan=nan, from_logits=from_logits, progress=progress)
+        with RowPairs(base, candidate) as pairs:
+            tally = tally_of(pairs, metrics, partial(kind, confidence=confidence), nan=nan, from_logits=from_logits, progress=progress)
         total = tally.total() if isinstance(tally, SlicedPairTally) else tally
-        base_report = data_report(pairs, total)
-        own = base_report._replace(sources=candidate.sources, columns=candidate.roles.describe())
+        if not total.rows and pairs.unmatched_base and pairs.unmatched_candidate:
+            raise NothingEvaluated(
+                f"{', '.join(candidate.sources)}: none of the {pairs.unmatched_candidate:,} keys in column {base.request.key!r} "
+                f"is one of the {pairs.unmatched_base:,} of {', '.join(base.sources)}"
+            )
+        report = data_report(pairs, total)
+        base_report = base_report or report
+        own = report._replace(sources=candidate.sources, columns=candidate.roles.describe())
         reports.append(CandidateReport(own, pairs.unmatched_base, pairs.unmatched_candidate, _decisions(tally, total)))
         totals += [_difference(tally, total, 0, metric, number, margin) for metric in metrics]
         if isinstance(tally, SlicedPairTally) and base.slicer is not None:
@@ -77,7 +84,7 @@ def compare(
                     for metric in metrics
                 ]
     assert base_report is not None
-    return Comparison(xent.__version__, base_report, tuple(reports), level, margin, adjusted(totals), adjusted(slices))
+    return Comparison(xent.__version__, base_report, tuple(reports), level, margin, adjusted(totals, level), adjusted(slices, level))
 
 
 def _difference(pairs: Paired, tally: Tally, group: int, metric: Metric, candidate: int, margin: float | None) -> Difference:
