@@ -4,11 +4,13 @@ import csv
 import io
 import json
 
+import jsonschema
 import numpy as np
 import pytest
 from scipy import stats
 
 from xent.io import row_pairs
+from xent.io.schema import SCHEMAS
 
 CLASSES = ("cat", "dog", "eel")
 COUNT = 400
@@ -41,7 +43,9 @@ def write(path, y_true, p, order=None, classes=CLASSES, more=""):
 def compared(xent, *args, status=0):
     ended = xent("compare", *args, "-f", "json")
     assert ended.status == status, ended.err
-    return json.loads(ended.out)
+    found = json.loads(ended.out)
+    jsonschema.Draft202012Validator(SCHEMAS["comparison"]).validate(found)
+    return found
 
 
 def by_name(found, name, slice=None, candidate=0):
@@ -345,3 +349,81 @@ def test_a_value_outside_the_domain_of_a_kernel_is_named(xent, folder, key):
     (folder / "b.csv").write_text("id,y,pred\n1,1,1\n2,1,1\n3,1,-2\n")
     for names in (("a.csv", "b.csv"), ("b.csv", "a.csv")):
         assert error_of(xent, *names, *key, "-m", "mean_poisson_deviance").startswith("b.csv: column 'pred', row 3: ")
+
+
+def test_the_schema_is_printed_and_checked(xent, models, folder):
+    printed = json.loads(xent("schema", "comparison").out)
+    jsonschema.Draft202012Validator.check_schema(printed)
+    xent(
+        "compare",
+        "main.csv",
+        "pull.csv",
+        "--by",
+        "country",
+        "-m",
+        "confusion_matrix",
+        "-m",
+        "cce",
+        "-o",
+        "found.json",
+        "--gate",
+        "cce <= 1",
+    )
+    assert xent("schema", "comparison", "found.json").status == 0
+    (folder / "other.json").write_text((folder / "found.json").read_text().replace('"margin"', '"margins"'))
+    ended = xent("schema", "comparison", "other.json")
+    assert ended.status == 3
+    assert ended.err.startswith("xent: error: other.json: is no comparison of xent compare: it lacks 'margin'")
+    assert xent("schema", "comparison", "main.csv").err.startswith("xent: error: main.csv: is no comparison in JSON")
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_rows_that_carry_the_change(xent, models, folder, weighted):
+    y_true, base, candidate = models
+    order = np.random.default_rng(3).permutation(COUNT)
+    write(folder / "mixed.csv", y_true, candidate, order)
+    weight = 0.5 + np.arange(COUNT) % 2 if weighted else np.ones(COUNT)
+    options = ["--weight", "w"] if weighted else []
+    adds = weight * (logs(y_true, candidate) - logs(y_true, base)) / weight.sum()
+    for chunk in ("7", "100000"):
+        found = compared(xent, "main.csv", "mixed.csv", "--on", "id", "--rows", "4", "--chunk-rows", chunk, *options)
+        rows = found["candidates"][0]["rows"]
+        assert rows["metric"] == "categorical_accuracy"
+        found = compared(
+            xent, "main.csv", "mixed.csv", "--on", "id", "--rows", "4", "--chunk-rows", chunk, "-m", "auc", "-m", "cce", *options
+        )
+        rows = found["candidates"][0]["rows"]
+        assert rows["metric"] == "categorical_crossentropy"
+        for name, sign in (("rising", -1), ("falling", 1)):
+            expected = np.argsort(sign * adds)[:4]
+            assert [row["row"] - 1 for row in rows[name]] == expected.tolist()
+            for row, place in zip(rows[name], expected, strict=True):
+                assert row["source"] == "main.csv"
+                assert (row["candidate_source"], order[row["candidate_row"] - 1]) == ("mixed.csv", place)
+                assert row["label"] == CLASSES[y_true[place]]
+                assert row["base_prediction"] == base[place].tolist()
+                assert row["prediction"] == candidate[place].tolist()
+                assert row["base_value"] == pytest.approx(logs(y_true, base)[place], rel=1e-9)
+                assert row["value"] == pytest.approx(logs(y_true, candidate)[place], rel=1e-9)
+                assert row["contribution"] == pytest.approx(adds[place], rel=1e-9)
+                assert row["weight"] == weight[place]
+
+
+def test_rows_of_equal_change_stand_in_the_order_of_the_base(xent, folder):
+    (folder / "a.csv").write_text("id,y,pred\n" + "".join(f"{row},0,0\n" for row in range(50)))
+    (folder / "b.csv").write_text("id,y,pred\n" + "".join(f"{row},0,{row % 2}\n" for row in range(50))[::1])
+    for options in ([], ["--chunk-rows", "3"], ["--on", "id"], ["--on", "id", "--threads", "1"]):
+        rows = compared(xent, "a.csv", "b.csv", "-m", "mae", "--rows", "5", *options)["candidates"][0]["rows"]
+        assert [row["row"] for row in rows["rising"]] == [2, 4, 6, 8, 10]
+        assert rows["falling"] == []
+    assert compared(xent, "a.csv", "b.csv", "-m", "mae", "--rows", "0")["candidates"][0]["rows"] is None
+    assert compared(xent, "a.csv", "b.csv", "-m", "r2_score")["candidates"][0]["rows"] is None
+
+
+def test_slices_by_what_they_add(xent, models):
+    found = compared(xent, "main.csv", "pull.csv", "-m", "cce", "--by", "country", "--weight", "w")
+    adds = {one["slice"]["country"]: one["contribution"] for one in found["slices"]}
+    assert sum(adds.values()) == pytest.approx(found["differences"][0]["difference"], rel=1e-9)
+    table = xent("compare", "main.csv", "pull.csv", "-m", "cce", "--by", "country", "--weight", "w", "-f", "table").out
+    shown = [line.split("country=")[1][:2] for line in table.splitlines() if "country=" in line]
+    assert shown == sorted(adds, key=lambda country: -abs(adds[country]))

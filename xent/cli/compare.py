@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from xent.io.request import Request
 
 FORMATS = ("table", "json", "csv", "markdown")
+_NUMBERS = ("base", "candidate", "difference", "adds", "p")
+"""Columns of numbers."""
+
 SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown"}
 
 
@@ -54,6 +57,14 @@ SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown"}
 )
 @click.option("--ci", "level", metavar="LEVEL", type=float, default=0.95, show_default=True, help="Level of the confidence intervals.")
 @click.option("--margin", metavar="X", type=click.FloatRange(min=0, min_open=True), help="Differences within X of 0 are as good as none.")
+@click.option(
+    "--rows",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="Tell so many rows that raise and that lower it most.",
+)
 @click.option("--cluster", metavar="COL", help="Rows of one value of this column of BASE are correlated, as those of one user are.")
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Deals rows into other folds, where folds are used.")
 @click.option(
@@ -86,6 +97,7 @@ def command(
     max_slices: int,
     level: float,
     margin: float | None,
+    rows: int,
     cluster: str | None,
     seed: int,
     nan: NanPolicy,
@@ -123,10 +135,19 @@ def command(
         base = _opened(base_request)
         candidates = [_alike(base, _opened(request)) for request in requests[1:]]
         built = build(gating.with_gated(defaults_for(base)) if specs is None else specs, {}, flags)
-        rows = None if base.rows is None else base.rows * len(candidates)
-        with Progress(rows, wanted=progress) as bar:
+        known = None if base.rows is None else base.rows * len(candidates)
+        with Progress(known, wanted=progress) as bar:
             found = compare(
-                base, candidates, built, level=level, margin=margin, nan=nan, from_logits=from_logits, seed=seed, progress=bar.add
+                base,
+                candidates,
+                built,
+                level=level,
+                margin=margin,
+                nan=nan,
+                from_logits=from_logits,
+                seed=seed,
+                rows=rows,
+                progress=bar.add,
             )
     if gating.gates:
         found = judged(found, gating.gates)
@@ -188,15 +209,24 @@ def render(found: Comparison, form: str, *, to_terminal: bool = False) -> str:
 
     from xent.cli.gate_table import gate_parts
     from xent.cli.result_table import printed
-    from xent.io.comparison_text import cells, header, sentences
+    from xent.core.differences import heaviest_first
+    from xent.io.comparison_text import ROWS, carried_rows, cells, header, sentences
     from xent.io.escaping import printable
 
     styles = {"better": "green", "worse": "red", "undecided": "yellow"}
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in header(found):
-        table.add_column(column, justify="right" if column in ("base", "candidate", "difference", "p") else "left", no_wrap=True)
-    for one in (*found.differences, *found.slices):
+        table.add_column(column, justify="right" if column in _NUMBERS else "left", no_wrap=True)
+    for one in (*found.differences, *heaviest_first(found.slices)):
         *values, last = cells(found, one)
         table.add_row(*(Text(printable(value)) for value in values), Text(last, style=styles.get(last, "")))
     notes = [Text(printable(note), style="dim") for note in sentences(found)]
-    return printed([table, *notes, *gate_parts(found)], to_terminal=to_terminal)
+    carried: list[Table | Text | str] = []
+    for title, rows in carried_rows(found):
+        below = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        for column in ROWS:
+            below.add_column(column, justify="right" if column in _NUMBERS else "left", overflow="fold")
+        for row in rows:
+            below.add_row(*map(Text, row))
+        carried += ["", Text(title), below]
+    return printed([table, *notes, *carried, *gate_parts(found)], to_terminal=to_terminal)

@@ -27,6 +27,8 @@ class Difference:
     better, worse : rows whose own value the candidate improves, and spoils
     finding : what the interval says: "better" or "worse" where it does not hold 0, "equivalent" where it lies within the margin,
         "undecided", or "none" where there is no interval or no better direction
+    contribution : what a slice adds to the difference of all rows, the difference times its share of the weight; None for all rows.
+        Of a metric that is a mean, the contributions of all slices add up to the whole difference
     """
 
     name: str
@@ -47,6 +49,7 @@ class Difference:
     better: int | None
     worse: int | None
     finding: Finding
+    contribution: float | None = None
 
 
 class Decisions(NamedTuple):
@@ -57,6 +60,33 @@ class Decisions(NamedTuple):
     broken: int
 
 
+class CarriedRow(NamedTuple):
+    """A row that carries a change: where it stands in both, what both predict, and what it adds to the difference.
+
+    Rows are counted from 1. `base_value` and `value` are its own values of the metric.
+    """
+
+    source: str
+    row: int
+    candidate_source: str
+    candidate_row: int
+    label: Any
+    base_prediction: Any
+    prediction: Any
+    weight: float
+    base_value: float
+    value: float
+    contribution: float
+
+
+class CarriedRows(NamedTuple):
+    """The rows whose own value of a metric grows most, and those whose value falls most, each with the largest change first."""
+
+    metric: str
+    rising: tuple[CarriedRow, ...]
+    falling: tuple[CarriedRow, ...]
+
+
 class CandidateReport(NamedTuple):
     """What was read of a candidate, and how its rows met those of the base."""
 
@@ -64,6 +94,7 @@ class CandidateReport(NamedTuple):
     unmatched_base: int
     unmatched_candidate: int
     decisions: Decisions | None
+    rows: CarriedRows | None = None
 
 
 class Comparison(NamedTuple):
@@ -94,6 +125,18 @@ def finding(ci: Interval | None, direction: str, margin: float | None) -> Findin
     if ci.low <= 0.0 <= ci.high:
         return "undecided"
     return "better" if (ci.low > 0.0) == (direction == "higher") else "worse"
+
+
+def heaviest_first(differences: Sequence[Difference]) -> list[Difference]:
+    """The slices of each metric, candidate and way of slicing by how much they add to the whole difference, in either direction."""
+    together: dict[Any, list[Difference]] = {}
+    for one in differences:
+        together.setdefault((one.candidate, tuple(one.slice or ()), one.label, one.signature), []).append(one)
+    return [one for found in together.values() for one in sorted(found, key=lambda one: -_size(one.contribution))]
+
+
+def _size(contribution: float | None) -> float:
+    return -1.0 if contribution is None or math.isnan(contribution) else abs(contribution)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

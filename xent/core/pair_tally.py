@@ -13,7 +13,7 @@ from xent.core.errors import DomainError
 from xent.core.metric import MeanOf, Metric
 from xent.core.paired import Change, PairedMean, Pairing, counted, pairing_of
 from xent.core.slices import SlicedTally
-from xent.core.states import State
+from xent.core.states import State, WeightedSum
 from xent.core.tally import Need, Tally
 
 if TYPE_CHECKING:
@@ -135,8 +135,12 @@ class Paired(Tally):
         metric = self.row_metric
         if self.carried and metric is not None:
             assert isinstance(metric.lift, MeanOf)
-            views = OfBoth(self._need(metric, metric.lift), PairedMean(metric.lift)).view(marked)
-            self.carriers.add(block, *PairedMean(metric.lift).terms(*views))
+            pairing = PairedMean(metric.lift)
+            base, candidate = OfBoth(self._need(metric, metric.lift), pairing).view(marked)
+            before, weights = pairing.terms(base)
+            with _placed(candidate):
+                after, _ = pairing.terms(candidate)
+            self.carriers.add(block, before, after, weights)
         super()._add_lifted(marked, block)
 
     def merge(self, other: Tally) -> None:
@@ -188,3 +192,10 @@ def change_of(pairs: Paired, tally: Tally, metric: Metric, group: int = 0) -> tu
         difference = values[1] - values[0] if isinstance(values[0], float) else None
         return values[0], values[1], Change(difference)
     return values[0], values[1], both.pairing.change(metric, base, candidate, tally.states[both].take(group), pairs.confidence.level)
+
+
+def weight_of(pairs: Paired, tally: Tally, metric: Metric, group: int = 0) -> float:
+    """The weight that the rows of one group have in a metric."""
+    state = tally.states[pairs._need(metric, metric.lift)]
+    weight = state.weight if isinstance(state, WeightedSum) else tally.weights
+    return float(weight.to_float()[group])

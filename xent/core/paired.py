@@ -115,7 +115,7 @@ class PairedMean:
     mean: MeanOf
 
     def lift(self, base: Batch, candidate: Batch) -> PairSums:
-        one, other, b = self.terms(base, candidate)
+        (one, b), (other, _) = self.terms(base), self.terms(candidate)
         groups = base.groups
         with np.errstate(over="ignore", invalid="ignore"):
             d = other - one
@@ -125,15 +125,12 @@ class PairedMean:
         above, below = (counted(found, base) for found in (d > 0.0, d < 0.0))
         return PairSums(dd, db, base_aa, base_ab, candidate_aa, candidate_ab, bb, above, below)
 
-    def terms(self, base: Batch, candidate: Batch) -> tuple[Array, Array, Array]:
-        """What every row adds to the numerators of both models, and to the denominator that they share, shapes (n,)."""
-        (one, b), (other, _) = self._terms(base), self._terms(candidate)
-        return one, other, np.ones(len(one)) if b is None else b.astype(np.float64, copy=False)
-
-    def _terms(self, batch: Batch) -> tuple[Array, Array | None]:
+    def terms(self, batch: Batch) -> tuple[Array, Array]:
+        """What every row adds to the numerator of a mean, and to its denominator, shapes (n,)."""
         options = dict(self.mean.options)
         values = batch.derive(self.mean.function, **options)
-        return terms_of(batch, values, None if self.mean.mask is None else self.mean.mask(batch, **options))
+        a, b = terms_of(batch, values, None if self.mean.mask is None else self.mean.mask(batch, **options))
+        return a, np.ones(len(a)) if b is None else b.astype(np.float64, copy=False)
 
     def change(self, metric: Metric, base: WeightedSum, candidate: WeightedSum, extra: PairSums, level: float) -> Change:
         values = [float(metric.finish(state)[0]) for state in (base, candidate)]
