@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,12 +18,12 @@ class Carrier(NamedTuple):
 
     Attributes
     ----------
-    change : what it adds to the numerator of the candidate's mean, less what it adds to that of the base
+    change : the candidate's value less that of the base, times the weight
     place, partner : the number of its source and of the row there, counted from 0, for the base and for the candidate
     weight : its weight
     label : what its source holds
     base, candidate : what both models predict
-    base_value, value : its own value of the metric by both, before the weight
+    base_value, value : its own value of the metric by both
     """
 
     change: float
@@ -58,16 +57,16 @@ class Carriers:
     falling: list[Carrier] = field(default_factory=list)
 
     def add(self, block: Batch, base: Array, candidate: Array, weights: Array) -> None:
-        """Adds rows, given what each adds to both numerators and to the denominator, shapes (n,)."""
+        """Adds rows, given their own values by both models and their weights, shapes (n,)."""
         with np.errstate(invalid="ignore"):
-            change = candidate - base
+            changes = weights * (candidate - base)
         for kept, sign in ((self.rising, -1.0), (self.falling, 1.0)):
-            ranks = sign * change
+            ranks = sign * changes
             bound = sign * kept[-1].change if len(kept) == self.limit else 0.0
             # Strictly below 0, but as far as the last one that is kept, which a row from further ahead may take the place of.
-            rows = np.flatnonzero((ranks < 0.0) & (ranks <= bound))
-            found = [_carrier(block, row, base, candidate, weights) for row in _first(rows, ranks, block, self.limit).tolist()]
-            self._keep(kept, found, sign)
+            rows = _first(np.flatnonzero((ranks < 0.0) & (ranks <= bound)), ranks, block, self.limit)
+            columns = zip(*(column[rows].tolist() for column in (changes, base, candidate, weights)), strict=True)
+            self._keep(kept, (_carrier(block, row, *values) for row, values in zip(rows.tolist(), columns, strict=True)), sign)
 
     def merge(self, other: Carriers) -> None:
         """Adds the rows that another one has kept."""
@@ -86,18 +85,16 @@ def _first(rows: Array, ranks: Array, block: Batch, limit: int) -> Array:
     return np.asarray(rows[np.lexsort((numbers, ranks[rows]))][:limit])
 
 
-def _carrier(block: Batch, row: int, base: Array, candidate: Array, weights: Array) -> Carrier:
+def _carrier(block: Batch, row: int, change: float, base_value: float, value: float, weight: float) -> Carrier:
     assert block.partner is not None
-    weight = float(weights[row])
-    one, other = float(base[row]), float(candidate[row])
     return Carrier(
-        change=other - one,
+        change=change,
         place=block.place(row),
         partner=block.partner.place(row),
         weight=weight,
         label=block.y_true[row].tolist(),
         base=block.y_pred[row].tolist(),
         candidate=block.partner.y_pred[row].tolist(),
-        base_value=one / weight if weight else math.nan,
-        value=other / weight if weight else math.nan,
+        base_value=base_value,
+        value=value,
     )

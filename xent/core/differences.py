@@ -29,6 +29,7 @@ class Difference:
         "undecided", or "none" where there is no interval or no better direction
     contribution : what a slice adds to the difference of all rows, the difference times its share of the weight; None for all rows.
         Of a metric that is a mean, the contributions of all slices add up to the whole difference
+    errors : the standard errors of both values
     """
 
     name: str
@@ -50,6 +51,7 @@ class Difference:
     worse: int | None
     finding: Finding
     contribution: float | None = None
+    errors: tuple[float, float] | None = None
 
 
 class Decisions(NamedTuple):

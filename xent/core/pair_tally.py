@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from xent.core.carriers import Carriers
 from xent.core.decisions import known_class, predicted_class
 from xent.core.errors import DomainError
+from xent.core.folds import Folded, InFolds
+from xent.core.lazy import np
 from xent.core.metric import MeanOf, Metric
-from xent.core.paired import Change, PairedMean, Pairing, counted, pairing_of
+from xent.core.paired import Change, Pairing, change_over_folds, counted, pairing_of
+from xent.core.row_values import row_values
 from xent.core.slices import SlicedTally
 from xent.core.states import State, WeightedSum
 from xent.core.tally import Need, Tally
@@ -134,12 +137,11 @@ class Paired(Tally):
     def _add_lifted(self, marked: Batch, block: Batch) -> None:
         metric = self.row_metric
         if self.carried and metric is not None:
-            assert isinstance(metric.lift, MeanOf)
-            pairing = PairedMean(metric.lift)
-            base, candidate = OfBoth(self._need(metric, metric.lift), pairing).view(marked)
-            before, weights = pairing.terms(base)
+            need, lift = self._need(metric, metric.lift), cast("MeanOf", metric.lift)
+            base, candidate = need.view(marked), view_of_candidate(need, marked)
+            before, weights = row_values(base, lift)
             with _placed(candidate):
-                after, _ = pairing.terms(candidate)
+                after, _ = row_values(candidate, lift)
             self.carriers.add(block, before, after, weights)
         super()._add_lifted(marked, block)
 
@@ -199,3 +201,24 @@ def weight_of(pairs: Paired, tally: Tally, metric: Metric, group: int = 0) -> fl
     state = tally.states[pairs._need(metric, metric.lift)]
     weight = state.weight if isinstance(state, WeightedSum) else tally.weights
     return float(weight.to_float()[group])
+
+
+def change_between(base: tuple[Tally, int, Metric], candidate: tuple[Tally, int, Metric], level: float) -> Change | None:
+    """The change of a metric from a group of one tally to a group of another, over folds that hold the same rows in both.
+
+    None where the metric has several values, or where either has not kept its folds or has other rows in them.
+    """
+    folds: list[Folded] = []
+    values: list[float] = []
+    for tally, group, metric in (base, candidate):
+        state, folded = (tally.states.get(tally._need(metric, lift)) for lift in (metric.lift, InFolds(metric.lift)))
+        if state is None or not isinstance(folded, Folded):
+            return None
+        value = metric.finish(state.take(group))[0]
+        if np.ndim(value):
+            return None
+        values.append(float(value))
+        folds.append(folded.take(group))
+    if not np.array_equal(folds[0].rows, folds[1].rows):
+        return None
+    return change_over_folds(candidate[2], (values[0], values[1]), folds[0], folds[1], level)

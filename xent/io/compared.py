@@ -20,7 +20,8 @@ from xent.core.differences import (
     finding,
 )
 from xent.core.errors import NothingEvaluated
-from xent.core.judging import judge, slice_key
+from xent.core.gate_intervals import PairedChange, slice_key
+from xent.core.judging import judge
 from xent.core.pair_tally import Paired, PairTally, SlicedPairTally, change_of, weight_of
 from xent.core.result import Interval, Result
 from xent.core.tally import Confidence, NanPolicy, Tally, signature
@@ -128,6 +129,7 @@ def _difference(pairs: Paired, tally: Tally, group: int, metric: Metric, candida
         better=change.better,
         worse=change.worse,
         finding=finding(interval, metric.row.direction, margin),
+        errors=change.errors,
     )
 
 
@@ -190,6 +192,10 @@ def judged(comparison: Comparison, gates: Sequence[Gate]) -> Comparison:
         report = comparison.base if base else comparison.candidates[0].data
         whole, parts = (tuple(one for one in metrics if (one.slice is None) is there) for there in (True, False))
         results.append(Result(comparison.xent, report, whole, parts))
-    changes = {(one.label, one.signature, slice_key(one.slice)): one.ci for one in first if one.ci is not None}
+    changes = {
+        (one.label, one.signature, slice_key(one.slice)): PairedChange(one.ci, one.standard_error, *one.errors)
+        for one in first
+        if one.ci is not None and one.standard_error is not None and one.errors is not None
+    }
     found = judge(results[0], gates, results[1], changes=changes)
     return comparison._replace(gates=found.gates, verdict=found.verdict)
