@@ -133,7 +133,7 @@ def command(
     flags = {"from_logits": True} if from_logits else {}
     with watched():
         base = _opened(base_request)
-        candidates = [_alike(base, _opened(request)) for request in requests[1:]]
+        candidates = [alike(base, _opened(request)) for request in requests[1:]]
         built = build(gating.with_gated(defaults_for(base)) if specs is None else specs, {}, flags)
         known = None if base.rows is None else base.rows * len(candidates)
         with Progress(known, wanted=progress) as bar:
@@ -164,7 +164,7 @@ def _opened(request: Request) -> Dataset:
     return open_dataset(request)
 
 
-def _alike(base: Dataset, candidate: Dataset) -> Dataset:
+def alike(base: Dataset, candidate: Dataset) -> Dataset:
     """The candidate with its prediction columns in the order of the classes of the base, where it has them in another."""
     from xent.core.errors import DataError
 
