@@ -427,3 +427,11 @@ def test_slices_by_what_they_add(xent, models):
     table = xent("compare", "main.csv", "pull.csv", "-m", "cce", "--by", "country", "--weight", "w", "-f", "table").out
     shown = [line.split("country=")[1][:2] for line in table.splitlines() if "country=" in line]
     assert shown == sorted(adds, key=lambda country: -abs(adds[country]))
+
+
+def test_weights_that_are_all_0(xent, folder):
+    (folder / "a.csv").write_text("y,pred,w,g\n1,0.5,0,a\n0,0.25,0,b\n")
+    (folder / "b.csv").write_text("y,pred,w,g\n1,0.75,0,a\n0,0.5,0,b\n")
+    found = compared(xent, "a.csv", "b.csv", "--weight", "w", "-m", "mse", "-m", "roc_auc", "--by", "g")
+    assert {one["difference"] for one in found["differences"]} == {"nan"}
+    assert {one["finding"] for one in (*found["differences"], *found["slices"])} == {"none"}

@@ -200,7 +200,7 @@ def weight_of(pairs: Paired, tally: Tally, metric: Metric, group: int = 0) -> fl
     """The weight that the rows of one group have in a metric."""
     state = tally.states[pairs._need(metric, metric.lift)]
     weight = state.weight if isinstance(state, WeightedSum) else tally.weights
-    return float(weight.to_float()[group])
+    return float(weight.take(group).to_float()[0])
 
 
 def change_between(base: tuple[Tally, int, Metric], candidate: tuple[Tally, int, Metric], level: float) -> Change | None:

@@ -25,7 +25,7 @@ from xent.core.lazy import np
 from xent.core.metric import MeanOf, Metric
 from xent.core.reduction import terms_of
 from xent.core.scores import ScoreTables, Table
-from xent.core.spread_of_areas import OfArea
+from xent.core.spread_of_areas import OfArea, influence_on_roc
 from xent.core.states import State, WeightedSum
 from xent.core.uncertainty import OfMean, Squares, at_mean, error_of_mean, is_share
 
@@ -291,4 +291,5 @@ class PairedArea:
             sums = [float((part**2).sum()) for part in (other - one, one, other)]
             squares += np.array(sums) * (number / (number - 1) if number > 1 else math.nan)
         error, *errors = np.sqrt(squares).tolist()
-        return around_change(difference, error, math.inf, level, "delong")._replace(errors=(errors[0], errors[1]))
+        method = "delong" if self.spread.influence is influence_on_roc else "influence"
+        return around_change(difference, error, math.inf, level, method)._replace(errors=(errors[0], errors[1]))

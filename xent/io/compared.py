@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from xent.core.metric import Metric
     from xent.core.result import DataReport
     from xent.io.dataset import Dataset
+    from xent.io.slices import Slicer
 
 
 def compare(
@@ -94,13 +96,7 @@ def compare(
         )
         totals += [_difference(tally, total, 0, metric, number, margin) for metric in metrics]
         if isinstance(tally, SlicedPairTally) and base.slicer is not None:
-            for by, keys, way in zip(base.slicer.ways, base.slicer.keys, tally.slices, strict=True):
-                for key in by.sorted(keys):
-                    group = keys[key]
-                    if group < way.groups and way.counts[group]:
-                        found = [_difference(tally, way, group, metric, number, margin) for metric in metrics]
-                        shares = [weight_of(tally, way, metric, group) / weight_of(tally, total, metric) for metric in metrics]
-                        slices += [_of_slice(*one, by.named(key)) for one in zip(found, shares, strict=True)]
+            slices += _slices(base.slicer, tally, total, metrics, number, margin)
     assert base_report is not None
     return Comparison(xent.__version__, base_report, tuple(reports), level, margin, adjusted(totals, level), adjusted(slices, level))
 
@@ -133,9 +129,21 @@ def _difference(pairs: Paired, tally: Tally, group: int, metric: Metric, candida
     )
 
 
-def _of_slice(difference: Difference, share: float, slice: Mapping[str, str | None]) -> Difference:
-    whole = difference.difference
-    return replace(difference, slice=slice, contribution=share * whole if isinstance(whole, float) else None)
+def _slices(
+    slicer: Slicer, tally: SlicedPairTally, total: Tally, metrics: Sequence[Metric], candidate: int, margin: float | None
+) -> Iterator[Difference]:
+    """The differences of every slice, and what it adds to those of all rows."""
+    weights = [weight_of(tally, total, metric) for metric in metrics]
+    for by, keys, way in zip(slicer.ways, slicer.keys, tally.slices, strict=True):
+        for key in by.sorted(keys):
+            group = keys[key]
+            if group >= way.groups or not way.counts[group]:
+                continue
+            for metric, weight in zip(metrics, weights, strict=True):
+                found = _difference(tally, way, group, metric, candidate, margin)
+                share = weight_of(tally, way, metric, group) / weight if weight else math.nan
+                adds = share * found.difference if isinstance(found.difference, float) else None
+                yield replace(found, slice=by.named(key), contribution=adds)
 
 
 def _rows(tally: Paired, total: Tally, pairs: RowPairs) -> CarriedRows | None:
