@@ -435,3 +435,18 @@ def test_weights_that_are_all_0(xent, folder):
     found = compared(xent, "a.csv", "b.csv", "--weight", "w", "-m", "mse", "-m", "roc_auc", "--by", "g")
     assert {one["difference"] for one in found["differences"]} == {"nan"}
     assert {one["finding"] for one in (*found["differences"], *found["slices"])} == {"none"}
+
+
+def test_the_level_of_gates(xent, models, folder):
+    y_true, base, _ = models
+    gate = "delta(cce) <= 0.2 decide=proven-ok confidence=0.9"
+    found = compared(xent, "main.csv", "pull.csv", "-m", "cce", "--gate", gate)
+    assert found["level"] == 0.9
+    # Of several candidates a gate judges the first alone.
+    write(folder / "same.csv", y_true, base)
+    several = compared(xent, "main.csv", "pull.csv", "same.csv", "-m", "cce", "--gate", gate)
+    assert several["differences"][0]["ci"]["level"] == pytest.approx(0.95)
+    ends = [[one["gates"][0]["ci"][end] for end in ("level", "low", "high")] for one in (found, several)]
+    assert ends[0] == pytest.approx(ends[1], rel=1e-9)
+    said = "the gate accuracy >= 0.8 decide=proven-ok: comparing gives intervals of changes alone, as of delta(accuracy)"
+    assert said in error_of(xent, "main.csv", "pull.csv", "--gate", "accuracy >= 0.8 decide=proven-ok", status=2)

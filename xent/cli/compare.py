@@ -55,7 +55,9 @@ SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @click.option(
     "--max-slices", metavar="N", type=click.IntRange(min=1), default=MAX_SLICES, show_default=True, help="The most slices of a --by."
 )
-@click.option("--ci", "level", metavar="LEVEL", type=float, default=0.95, show_default=True, help="Level of the confidence intervals.")
+@click.option(
+    "--ci", "level", metavar="LEVEL", type=float, help="Level of the confidence intervals; without it, that of the gates, or else 0.95."
+)
 @click.option("--margin", metavar="X", type=click.FloatRange(min=0, min_open=True), help="Differences within X of 0 are as good as none.")
 @click.option(
     "--rows",
@@ -95,7 +97,7 @@ def command(
     from_logits: bool,
     by: tuple[str, ...],
     max_slices: int,
-    level: float,
+    level: float | None,
     margin: float | None,
     rows: int,
     cluster: str | None,
@@ -125,8 +127,7 @@ def command(
 
     if gating.baseline is not None:
         raise UsageError("--baseline: BASE is what is compared with")
-    if not 0.0 < level < 1.0:
-        raise UsageError(f"--ci {level}: a level lies between 0 and 1, as 0.95 does")
+    level = _level(level, gating)
     formats = _formats(outputs, [source for request in requests for source in request.sources])
     specs = gating.with_gated(parse(metrics)) if metrics else None
     base_request = dataclasses.replace(requests[0], by=checked_by(by), max_slices=max_slices, cluster=cluster)
@@ -156,6 +157,29 @@ def command(
     _write(found, formats)
     emit(render(found, form or ("table" if is_terminal() else "json"), to_terminal=is_terminal()))
     return gating.told(found)
+
+
+def _level(level: float | None, gating: Gating) -> float:
+    """The level of the intervals.
+
+    Raises
+    ------
+    UsageError
+        It is none, gates ask for several, or one is to be decided by the interval of something else than a change.
+    """
+    from xent.core.errors import UsageError
+    from xent.core.judging import DEFAULT_LEVEL, level_needed
+
+    for gate in gating.gates:
+        if gate.decide != "point" and not gate.compares:
+            raise UsageError(
+                f"the gate {gate}: comparing gives intervals of changes alone, as of delta({gate.metric}); xent eval judges values"
+            )
+    if level is None:
+        return level_needed(gating.gates) or DEFAULT_LEVEL
+    if not 0.0 < level < 1.0:
+        raise UsageError(f"--ci {level}: a level lies between 0 and 1, as 0.95 does")
+    return level
 
 
 def _opened(request: Request) -> Dataset:

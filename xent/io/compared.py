@@ -21,7 +21,7 @@ from xent.core.differences import (
     finding,
 )
 from xent.core.errors import NothingEvaluated
-from xent.core.gate_intervals import PairedChange, slice_key
+from xent.core.gate_intervals import Measure, PairedChange, slice_key
 from xent.core.judging import judge
 from xent.core.pair_tally import Paired, PairTally, SlicedPairTally, change_of, weight_of
 from xent.core.result import Interval, Result
@@ -200,8 +200,11 @@ def judged(comparison: Comparison, gates: Sequence[Gate]) -> Comparison:
         report = comparison.base if base else comparison.candidates[0].data
         whole, parts = (tuple(one for one in metrics if (one.slice is None) is there) for there in (True, False))
         results.append(Result(comparison.xent, report, whole, parts))
+    # They judge a single candidate, so the correction for several is taken back.
     changes = {
-        (one.label, one.signature, slice_key(one.slice)): PairedChange(one.ci, one.standard_error, *one.errors)
+        (one.label, one.signature, slice_key(one.slice)): PairedChange(
+            Measure(one.difference, one.ci, one.count).at(comparison.level), one.standard_error, *one.errors
+        )
         for one in first
         if one.ci is not None and one.standard_error is not None and one.errors is not None
     }
