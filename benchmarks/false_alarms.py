@@ -3,9 +3,9 @@
     python benchmarks/false_alarms.py            # writes docs/false-alarms.md
     python benchmarks/false_alarms.py --pairs 50 # a quick look, printed only
 
-Every pair is drawn from a population in which the candidate differs from the base by a known amount D. Two gates with decide=proven-bad
-judge it: `delta(m) <= D`, which is met and fails by chance alone, and `delta(m) <= D - x`, where x is the smallest change that
-`xent power` says these rows show with 80 %. So one simulation measures both false alarms and power.
+A pair of models that are equally good is judged by `delta(m) <= 0 decide=proven-bad`, which fails by chance alone. A pair whose candidate
+is worse by a known D is judged by `delta(m) <= D`, which also fails by chance alone, and by `delta(m) <= D - x`, where x is the smallest
+change that `xent power` says these rows show with 80 %.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ from xent.core.tally import Confidence, Tally, signature
 PAGE = Path(__file__).parents[1] / "docs" / "false-alarms.md"
 METRICS = ("binary_crossentropy", "binary_accuracy", "roc_auc", "precision", "root_mean_squared_error")
 LEVEL, POWER = 0.95, 0.8
-SAMPLE, SAMPLES, PILOTS = 1_000_000, 20, 400
+SAMPLE, SAMPLES, PILOTS = 1_000_000, 10, 400
 """The true change is the mean of that in so many large samples; the standard error is that of so many pairs."""
 
 SLICES = 20
 DATA = DataReport(("simulated",), 0, 0, 0.0, None, {}, "0" * 32)
 
 
-def pair(random, rows):
-    """Events, and what two models say that err together; the candidate errs a little more."""
+def pair(random, rows, more):
+    """Events, and what two models say that err together; the candidate errs by `more` more."""
     truth = random.normal(0, 1.5, rows)
     y_true = (random.random(rows) < 1 / (1 + np.exp(-truth))).astype(float)
     shared = truth + random.normal(0, 0.8, rows)
-    base, candidate = (1 / (1 + np.exp(-(shared + random.normal(0, noise, rows)))) for noise in (0.5, 0.6))
+    base, candidate = (1 / (1 + np.exp(-(shared + random.normal(0, noise, rows)))) for noise in (0.5, 0.5 + more))
     return y_true, base, candidate
 
 
-def compared(random, rows, clustered, metrics):
+def compared(random, rows, clustered, more=0.1):
     """The values and the change of each metric, of one pair."""
-    y_true, base, candidate = pair(random, rows)
+    y_true, base, candidate = pair(random, rows, more)
     batch = Batch(y_true, base, clusters=np.arange(rows))
     batch.partner = Batch(y_true, candidate)
-    tally = PairTally([row_of(name).cls() for name in metrics], confidence=Confidence(LEVEL, clustered=clustered))
+    tally = PairTally([row_of(name).cls() for name in METRICS], confidence=Confidence(LEVEL, clustered=clustered))
     tally.update(batch)
     return {metric.row.name: (metric, *change_of(tally, tally, metric)) for metric in tally.metrics}
 
@@ -88,12 +88,12 @@ def gate_on(metric, difference):
 
 def differences(seed):
     """The change of each metric in a large sample of the population."""
-    return {name: change.difference for name, (*_, change) in compared(np.random.default_rng([0, seed]), SAMPLE, False, METRICS).items()}
+    return {name: change.difference for name, (*_, change) in compared(np.random.default_rng([0, seed]), SAMPLE, False).items()}
 
 
 def squared_errors(rows, seed):
     """What `xent power` takes the squared standard error of each change to be, from one pair of so many rows."""
-    found = compared(np.random.default_rng([3, rows, seed]), rows, False, METRICS)
+    found = compared(np.random.default_rng([3, rows, seed]), rows, False)
     return {name: change.standard_error**2 for name, (*_, change) in found.items()}
 
 
@@ -103,16 +103,17 @@ def means(samples):
 
 
 def one_pair(rows, clustered, true, squares, seed):
-    """Of each metric and way of deciding, whether the true gate fails, and the one that is missed by the smallest change."""
+    """Of each metric and way of deciding: whether the gates fail that are met with equal models and with D, and the one that is missed."""
     fired = {}
-    for name, (metric, base, value, change) in compared(np.random.default_rng([1, rows, seed]), rows, clustered, METRICS).items():
+    equal = compared(np.random.default_rng([4, rows, seed]), rows, clustered, more=0.0)
+    for name, (metric, *found) in compared(np.random.default_rng([1, rows, seed]), rows, clustered).items():
+        change = found[-1]
         df = FOLDS - 1 if clustered or change.method == "jackknife" else math.inf if name == "roc_auc" else rows - 1
         smallest = Reach("paired", rows, math.sqrt(squares[name]), df).smallest_change(LEVEL, POWER)
         worse = 1.0 if metric.row.direction == "lower" else -1.0
-        gates = [gate_on(metric, true[name] - worse * x) for x in (0.0, smallest)]
-        methods = ["folds"] if clustered else [change.method, "unpaired"]
-        for method in methods:
-            fired[name, method] = [fails(gate, metric, base, value, change, rows, method) for gate in gates]
+        questions = [(0.0, equal[name][1:]), (true[name], found), (true[name] - worse * smallest, found)]
+        for method in ["folds"] if clustered else [change.method, "unpaired"]:
+            fired[name, method] = [fails(gate_on(metric, bound), metric, *pair, rows, method) for bound, pair in questions]
     return fired
 
 
@@ -137,7 +138,11 @@ def percent(share):
 
 
 def measure(pairs, sizes):
-    lines = ["| metric | rows | decided by | false alarms | power |", "| --- | ---: | --- | ---: | ---: |"]
+    """The lines of the table, and how often one of many slices fails, together and each by itself."""
+    lines = [
+        "| metric | rows | decided by | false alarms, equal models | false alarms, at D | power |",
+        "| --- | ---: | --- | ---: | ---: | ---: |",
+    ]
     with ProcessPoolExecutor(min(4, os.cpu_count() or 1)) as workers:
         true = means(workers.map(differences, range(SAMPLES)))
         for rows in sizes:
@@ -145,13 +150,10 @@ def measure(pairs, sizes):
             squares = means(workers.map(partial(squared_errors, rows), range(PILOTS), chunksize=25))
             for clustered in (False, True):
                 for fired in workers.map(partial(one_pair, rows, clustered, true, squares), range(pairs), chunksize=25):
-                    for key, (alarm, seen) in fired.items():
-                        counts = table.setdefault(key, [0, 0, 0])
-                        counts[0] += alarm
-                        counts[1] += seen
-                        counts[2] += 1
-            for (name, method), (alarms, found, count) in sorted(table.items(), key=lambda item: METRICS.index(item[0][0])):
-                lines.append(f"| {name} | {rows:,} | {method} | {percent(alarms / count)} | {percent(found / count)} |")
+                    for key, failed in fired.items():
+                        table[key] = np.array(failed, dtype=int) + table.get(key, 0)
+            for (name, method), counts in sorted(table.items(), key=lambda item: METRICS.index(item[0][0])):
+                lines.append(f"| {name} | {rows:,} | {method} | {' | '.join(map(percent, counts / pairs))} |")
         together, alone = zip(*workers.map(partial(many_slices, 500), range(pairs), chunksize=25), strict=True)
     return lines, sum(together) / pairs, sum(alone) / pairs
 
@@ -159,13 +161,15 @@ def measure(pairs, sizes):
 TEXT = """# False alarms and power
 
 A gate that fires on noise gets switched off. This page is measured by `benchmarks/false_alarms.py`, from fixed seeds: {pairs:,} pairs of
-models are drawn from a population in which the candidate is worse by a known D, and judged by two gates.
+models are judged on each number of rows by gates with `decide=proven-bad` at 95 %.
 
-- `delta(m) <= D decide=proven-bad confidence=0.95` is met, if only just, which is where false alarms are likeliest. An interval of 95 %
-  misses on this side in 2.5 % of all cases: that is the nominal rate, which {pairs:,} pairs tell within {noise:.1f} points (two standard
-  errors).
-- `delta(m) <= D - x decide=proven-bad`, with the smallest change x that [`xent power`](power.md) says these rows show with a probability
-  of 80 %, should fail in 80 % of all cases.
+- False alarms, equal models: both models are equally good, and `delta(m) <= 0` fails.
+- False alarms, at D: the candidate is worse by a known D, and `delta(m) <= D` fails, which is met, if only just.
+- Power: `delta(m) <= D - x` fails, as it should, with the smallest change x that [`xent power`](power.md) says these rows show with a
+  probability of 80 %.
+
+An interval of 95 % is to miss in at most 5 % of all cases, and a gate hears of half of them: those on the bad side. So 2.5 % of false
+alarms are expected, and 5 % are the nominal rate; {pairs:,} pairs tell them within {noise:.1f} points (two standard errors).
 
 {table}
 

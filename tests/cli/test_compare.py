@@ -450,3 +450,12 @@ def test_the_level_of_gates(xent, models, folder):
     assert ends[0] == pytest.approx(ends[1], rel=1e-9)
     said = "the gate accuracy >= 0.8 decide=proven-ok: comparing gives intervals of changes alone, as of delta(accuracy)"
     assert said in error_of(xent, "main.csv", "pull.csv", "--gate", "accuracy >= 0.8 decide=proven-ok", status=2)
+
+
+def test_no_room_for_partitions(xent, models, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(row_pairs, "PARTITION_BYTES", 1000)
+    monkeypatch.setattr(np, "save", full)
+    assert error_of(xent, "main.csv", "pull.csv", "--on", "id").endswith(": No space left on device")

@@ -216,12 +216,22 @@ class _Spill:
             self._write()
 
     def _write(self) -> None:
-        """Puts what is held behind what the files hold."""
-        for partition, parts in self.held.items():
-            self.written.add(partition)
-            with self._path(partition).open("ab") as file:
-                for column in _together(parts):
-                    np.save(file, np.zeros(0) if column is None else column, allow_pickle=False)
+        """Puts what is held behind what the files hold.
+
+        Raises
+        ------
+        DataError
+            There is no room for it.
+        """
+        try:
+            for partition, parts in self.held.items():
+                self.written.add(partition)
+                with self._path(partition).open("ab") as file:
+                    for column in _together(parts):
+                        np.save(file, np.zeros(0) if column is None else column, allow_pickle=False)
+        except OSError as error:
+            where = f"cannot keep the rows of {self.side} in {tempfile.gettempdir()}: {error.strerror or error}"
+            raise DataError(f"{where}\nthe variable TMPDIR names another folder for temporary files") from error
         self.held, self.size = {}, 0
 
     def rows(self, partition: int) -> tuple[Any, ...] | None:
