@@ -7,6 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -76,3 +79,30 @@ def test_all_rows_in_one_row_group(data):
     usual, single = (peak_of_eval(data(name, 1.0)) for name in ("binary", "binary-one-group"))
     assert single < LIMIT
     assert single <= usual * GROWTH
+
+
+@pytest.fixture(scope="module")
+def two_models(tmp_path_factory):
+    """Predictions of two models for the same rows, those of the second in another order."""
+    folder = tmp_path_factory.mktemp("pairs")
+
+    def files(count):
+        random = np.random.default_rng(count)
+        label, order = random.integers(0, 2, count).astype(np.int8), random.permutation(count)
+        names = []
+        for name, rows in (("base", np.arange(count)), ("candidate", order)):
+            names.append(folder / f"{name}-{count}.parquet")
+            columns = {"id": rows, "label": label[rows], "score": random.random(count, dtype=np.float32)}
+            pq.write_table(pa.table(columns), names[-1], row_group_size=100_000)
+        return names
+
+    return files
+
+
+def test_four_times_the_rows_paired_by_key(two_models):
+    few, many = (
+        peak(sys.executable, "-m", "xent", "compare", *map(str, two_models(count)), "--on", "id", "-m", "bce", "-m", "accuracy")
+        for count in (1_000_000, 4_000_000)
+    )
+    assert many < LIMIT
+    assert many <= few * GROWTH

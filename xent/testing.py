@@ -71,9 +71,9 @@ def assert_gate(
         if options:
             raise UsageError(f"a result is judged as it is, and {', '.join(options)} would change nothing")
         from xent.core.judging import judge
-        from xent.io.saved import as_result
+        from xent.io.saved import as_saved
 
-        earlier = None if baseline is None else as_result(baseline)
+        earlier = None if baseline is None else as_saved(baseline).result
         result = judge(source_or_result, conditions, earlier, allow_different_data=allow_different_data)
     else:
         from xent.io.evaluation import evaluate_files

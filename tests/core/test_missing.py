@@ -11,6 +11,7 @@ from xent.core.groups import Groups
 from xent.core.metrics.confusion_matrix import CohenKappa, MatthewsCorrelation
 from xent.core.metrics.extremes import MaxError, MedianAbsoluteError
 from xent.core.metrics.ranking import AveragePrecision, RocAuc
+from xent.core.slices import SlicedTally
 from xent.core.table import table
 from xent.core.tally import Tally
 
@@ -101,3 +102,15 @@ def test_agreement_with_missing_labels_is_no_number_in_python_either(cls, p):
     metric = cls()
     metric.update_state([0.0, np.nan, 1.0], p)
     assert np.isnan(metric.result())
+
+
+def test_slices_are_marked_too():
+    """The slices of a run are discovered while rows stream by; a missing value must not look like a low score in them either."""
+    tally = SlicedTally([table()["auc"].cls()], nan="propagate", ways=1)
+    groups = Groups(np.array([0, 0, 1, 1]), 2, (np.array([0, 1]),))
+    tally.update(Batch(np.array([1, 0, 1, 0]), np.array([0.5, np.nan, 0.2, 0.1]), groups=groups))
+    values = [tally.slices[0].results(group)[0].value for group in range(2)]
+    assert np.isnan(values[0])
+    assert values[1] == 1.0
+    assert np.isnan(tally.total().results()[0].value)
+    assert float(tally.total().weights.to_float()[0]) == 4.0

@@ -15,6 +15,7 @@ from xent.cli import exits
 COMMANDS = {
     "eval": ("xent.cli.evaluate", "Evaluate predictions from files: the metrics, and how sound they are."),
     "compare": ("xent.cli.compare", "Compare models on the same rows: differences, intervals, p-values, a verdict."),
+    "power": ("xent.cli.power", "Say how small a change the rows can show, and how many rows a change takes."),
     "gate": ("xent.cli.gate_command", "Judge a saved result by gates, without reading data."),
     "merge": ("xent.cli.merge", "Make one result of several states, bit for bit that of one run over all their rows."),
     "init": ("xent.cli.init_command", "Write a commented xent.toml for the files there are."),

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from xent.io.request import Request
 
 FORMATS = ("table", "json", "csv", "markdown")
+_NUMBERS = ("base", "candidate", "difference", "adds", "p")
+"""Columns of numbers."""
+
 SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown"}
 
 
@@ -52,8 +55,18 @@ SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @click.option(
     "--max-slices", metavar="N", type=click.IntRange(min=1), default=MAX_SLICES, show_default=True, help="The most slices of a --by."
 )
-@click.option("--ci", "level", metavar="LEVEL", type=float, default=0.95, show_default=True, help="Level of the confidence intervals.")
+@click.option(
+    "--ci", "level", metavar="LEVEL", type=float, help="Level of the confidence intervals; without it, that of the gates, or else 0.95."
+)
 @click.option("--margin", metavar="X", type=click.FloatRange(min=0, min_open=True), help="Differences within X of 0 are as good as none.")
+@click.option(
+    "--rows",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="Tell so many rows that raise and that lower it most.",
+)
 @click.option("--cluster", metavar="COL", help="Rows of one value of this column of BASE are correlated, as those of one user are.")
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Deals rows into other folds, where folds are used.")
 @click.option(
@@ -84,8 +97,9 @@ def command(
     from_logits: bool,
     by: tuple[str, ...],
     max_slices: int,
-    level: float,
+    level: float | None,
     margin: float | None,
+    rows: int,
     cluster: str | None,
     seed: int,
     nan: NanPolicy,
@@ -113,20 +127,28 @@ def command(
 
     if gating.baseline is not None:
         raise UsageError("--baseline: BASE is what is compared with")
-    if not 0.0 < level < 1.0:
-        raise UsageError(f"--ci {level}: a level lies between 0 and 1, as 0.95 does")
+    level = _level(level, gating)
     formats = _formats(outputs, [source for request in requests for source in request.sources])
     specs = gating.with_gated(parse(metrics)) if metrics else None
     base_request = dataclasses.replace(requests[0], by=checked_by(by), max_slices=max_slices, cluster=cluster)
     flags = {"from_logits": True} if from_logits else {}
     with watched():
         base = _opened(base_request)
-        candidates = [_alike(base, _opened(request)) for request in requests[1:]]
+        candidates = [alike(base, _opened(request)) for request in requests[1:]]
         built = build(gating.with_gated(defaults_for(base)) if specs is None else specs, {}, flags)
-        rows = None if base.rows is None else base.rows * len(candidates)
-        with Progress(rows, wanted=progress) as bar:
+        known = None if base.rows is None else base.rows * len(candidates)
+        with Progress(known, wanted=progress) as bar:
             found = compare(
-                base, candidates, built, level=level, margin=margin, nan=nan, from_logits=from_logits, seed=seed, progress=bar.add
+                base,
+                candidates,
+                built,
+                level=level,
+                margin=margin,
+                nan=nan,
+                from_logits=from_logits,
+                seed=seed,
+                rows=rows,
+                progress=bar.add,
             )
     if gating.gates:
         found = judged(found, gating.gates)
@@ -137,13 +159,36 @@ def command(
     return gating.told(found)
 
 
+def _level(level: float | None, gating: Gating) -> float:
+    """The level of the intervals.
+
+    Raises
+    ------
+    UsageError
+        It is none, gates ask for several, or one is to be decided by the interval of something else than a change.
+    """
+    from xent.core.errors import UsageError
+    from xent.core.judging import DEFAULT_LEVEL, level_needed
+
+    for gate in gating.gates:
+        if gate.decide != "point" and not gate.compares:
+            raise UsageError(
+                f"the gate {gate}: comparing gives intervals of changes alone, as of delta({gate.metric}); xent eval judges values"
+            )
+    if level is None:
+        return level_needed(gating.gates) or DEFAULT_LEVEL
+    if not 0.0 < level < 1.0:
+        raise UsageError(f"--ci {level}: a level lies between 0 and 1, as 0.95 does")
+    return level
+
+
 def _opened(request: Request) -> Dataset:
     from xent.io.dataset import open_dataset
 
     return open_dataset(request)
 
 
-def _alike(base: Dataset, candidate: Dataset) -> Dataset:
+def alike(base: Dataset, candidate: Dataset) -> Dataset:
     """The candidate with its prediction columns in the order of the classes of the base, where it has them in another."""
     from xent.core.errors import DataError
 
@@ -188,15 +233,24 @@ def render(found: Comparison, form: str, *, to_terminal: bool = False) -> str:
 
     from xent.cli.gate_table import gate_parts
     from xent.cli.result_table import printed
-    from xent.io.comparison_text import cells, header, sentences
+    from xent.core.differences import heaviest_first
+    from xent.io.comparison_text import ROWS, carried_rows, cells, header, sentences
     from xent.io.escaping import printable
 
     styles = {"better": "green", "worse": "red", "undecided": "yellow"}
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in header(found):
-        table.add_column(column, justify="right" if column in ("base", "candidate", "difference", "p") else "left", no_wrap=True)
-    for one in (*found.differences, *found.slices):
+        table.add_column(column, justify="right" if column in _NUMBERS else "left", no_wrap=True)
+    for one in (*found.differences, *heaviest_first(found.slices)):
         *values, last = cells(found, one)
         table.add_row(*(Text(printable(value)) for value in values), Text(last, style=styles.get(last, "")))
     notes = [Text(printable(note), style="dim") for note in sentences(found)]
-    return printed([table, *notes, *gate_parts(found)], to_terminal=to_terminal)
+    carried: list[Table | Text | str] = []
+    for title, rows in carried_rows(found):
+        below = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        for column in ROWS:
+            below.add_column(column, justify="right" if column in _NUMBERS else "left", overflow="fold")
+        for row in rows:
+            below.add_row(*map(Text, row))
+        carried += ["", Text(title), below]
+    return printed([table, *notes, *carried, *gate_parts(found)], to_terminal=to_terminal)

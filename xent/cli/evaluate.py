@@ -171,7 +171,7 @@ def command(
         quiet=quiet,
         progress=progress,
     )
-    result = gating.judged(measured.result())
+    result = gating.judged(measured.result(), measured)
     write_outputs(result, formats, {} if state is None else {state: measured})
     print_result(result, form, quiet=quiet)
     spreading.finish()

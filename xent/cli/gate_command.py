@@ -54,9 +54,9 @@ def command(saved: str, gating: Gating, form: str | None, outputs: tuple[Path, .
 
     formats = output_formats(outputs, form, (saved, gating.baseline), quiet=quiet)
     gating.prepare()
-    result = read_saved(saved)
+    result, measured = read_saved(saved)
     if gating.gates:
-        result = gating.judged(result)
+        result = gating.judged(result, measured)
     elif not result.gates:
         raise UsageError(f"{saved} was not judged by any gate, and none is given; name one with --gate or in xent.toml")
     write_outputs(result, formats)

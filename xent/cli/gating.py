@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from xent.core.gates import Gate
     from xent.core.result import Result
     from xent.core.specs import Spec
+    from xent.io.measured import Measured
+    from xent.io.saved import Saved
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -51,7 +53,7 @@ class Gating:
     baseline: str | None
     allow_different_data: bool
     inconclusive: str
-    _read: list[Result] = dataclasses.field(default_factory=list)
+    _read: list[Saved] = dataclasses.field(default_factory=list)
 
     def prepare(self, *, named: bool = True) -> None:
         """Reads the baseline, so that what is wrong with the question is said before any data are read.
@@ -92,14 +94,22 @@ class Gating:
 
         return with_gated(specs, self.gates)
 
-    def judged(self, result: Result) -> Result:
-        """The result with what became of the gates."""
+    def judged(self, result: Result, measured: Measured | None = None) -> Result:
+        """The result with what became of the gates; what it was made from may tell more of its change."""
         if not self.gates:
             return result
         from xent.core.judging import judge
 
-        baseline = self._read[0] if self._read else None
-        return judge(result, self.gates, baseline, allow_different_data=self.allow_different_data)
+        if not self._read:
+            return judge(result, self.gates)
+        (baseline,) = self._read
+        return judge(
+            result,
+            self.gates,
+            baseline.result,
+            allow_different_data=self.allow_different_data,
+            changes=baseline.changes_to(measured),
+        )
 
     def conclude(self, result: Result, *, to_github: bool = False) -> int:
         """The exit status that the gates in a result mean; those that did not pass are told on standard error.

@@ -48,9 +48,11 @@ _READING = (
     click.option("--threads", metavar="N", type=click.IntRange(1, 1024), help="Threads to compute with; never changes a result."),
 )
 
-_PAIR = (
-    click.argument("base", metavar="BASE"),
-    click.argument("candidates", nargs=-1, required=True, metavar="CANDIDATE..."),
+_PAIR = (click.argument("base", metavar="BASE"), click.argument("candidates", nargs=-1, required=True, metavar="CANDIDATE..."))
+
+_PERHAPS_PAIR = (click.argument("base", metavar="SOURCE"), click.argument("candidates", nargs=-1, metavar="[CANDIDATE]"))
+
+_PAIRING = (
     click.option("--candidate-pred", metavar="COL", help="Prediction column of the candidates, where it is not that of the base."),
     click.option("--on", metavar="COL", help="Key column by which rows are paired; without it, first row with first row."),
 )
@@ -86,7 +88,15 @@ def _with_request(command: _F) -> _F:
 
 def pair_options(command: _F) -> _F:
     """BASE CANDIDATE... and what says what in them is what; the command gets one `requests` for each, that of the base first."""
+    return _with_requests(command, _PAIR)
 
+
+def perhaps_pair_options(command: _F) -> _F:
+    """The same for a command that can do without candidates."""
+    return _with_requests(command, _PERHAPS_PAIR)
+
+
+def _with_requests(command: _F, arguments: tuple[Callable[[Any], Any], ...]) -> _F:
     @functools.wraps(command)
     def with_requests(**options: Any) -> Any:
         from xent.io.request import Request
@@ -103,7 +113,7 @@ def pair_options(command: _F) -> _F:
             _check(request)
         return command(requests=requests, **options)
 
-    for option in reversed((*_PAIR, *_COLUMNS, *_READING)):
+    for option in reversed((*arguments, *_PAIRING, *_COLUMNS, *_READING)):
         with_requests = option(with_requests)
     return with_requests  # type: ignore[return-value]  # The same.
 

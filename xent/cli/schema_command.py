@@ -6,7 +6,7 @@ import click
 
 from xent.cli.examples import Command
 
-KINDS = ("result", "state", "config")
+KINDS = ("result", "state", "config", "comparison")
 
 
 @click.command(
@@ -17,10 +17,11 @@ KINDS = ("result", "state", "config")
 @click.argument("kind", type=click.Choice(KINDS), default="result")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 def command(kind: str, files: tuple[str, ...]) -> None:
-    """Print the JSON Schema (2020-12) of a result, of the state that --state writes, or of the configuration that xent reads.
+    """Print the JSON Schema (2020-12) of a result, of the state that --state writes, of the configuration that xent reads,
+    or of what xent compare writes.
 
     With FILE... nothing is printed: they are read as xent reads them, gates and checksums included. Exit status 2 for a configuration
-    that is wrong, 3 for a file that is no result or no state.
+    that is wrong, 3 for a file that is none of what it should be.
     """
     for name in files:
         _check(kind, name)
@@ -42,6 +43,10 @@ def _check(kind: str, name: str) -> None:
         from xent.io.state_file import read_state
 
         read_state(name)
+    elif kind == "comparison":
+        from xent.io.results import check_comparison, read_bytes
+
+        check_comparison(*read_bytes(name))
     else:
         from xent.io.results import parse_result, read_bytes
 

@@ -143,7 +143,10 @@ class Batch:
 
     def forget(self) -> None:
         """Lets go of what was derived. A view of the rows may be the batch itself, and such a circle would outlive its use."""
+        views = [value for value in self._derived.values() if isinstance(value, Batch) and value._derived]
         self._derived.clear()
+        for view in views:
+            view.forget()
         # Others may still share what is in there.
         self._of_values = {}
         self.folds = None

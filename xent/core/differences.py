@@ -27,6 +27,9 @@ class Difference:
     better, worse : rows whose own value the candidate improves, and spoils
     finding : what the interval says: "better" or "worse" where it does not hold 0, "equivalent" where it lies within the margin,
         "undecided", or "none" where there is no interval or no better direction
+    contribution : what a slice adds to the difference of all rows, the difference times its share of the weight; None for all rows.
+        Of a metric that is a mean, the contributions of all slices add up to the whole difference
+    errors : the standard errors of both values
     """
 
     name: str
@@ -47,6 +50,8 @@ class Difference:
     better: int | None
     worse: int | None
     finding: Finding
+    contribution: float | None = None
+    errors: tuple[float, float] | None = None
 
 
 class Decisions(NamedTuple):
@@ -57,6 +62,33 @@ class Decisions(NamedTuple):
     broken: int
 
 
+class CarriedRow(NamedTuple):
+    """A row that carries a change: where it stands in both, what both predict, and what it adds to the difference.
+
+    Rows are counted from 1. `base_value` and `value` are its own values of the metric.
+    """
+
+    source: str
+    row: int
+    candidate_source: str
+    candidate_row: int
+    label: Any
+    base_prediction: Any
+    prediction: Any
+    weight: float
+    base_value: float
+    value: float
+    contribution: float
+
+
+class CarriedRows(NamedTuple):
+    """The rows whose own value of a metric grows most, and those whose value falls most, each with the largest change first."""
+
+    metric: str
+    rising: tuple[CarriedRow, ...]
+    falling: tuple[CarriedRow, ...]
+
+
 class CandidateReport(NamedTuple):
     """What was read of a candidate, and how its rows met those of the base."""
 
@@ -64,6 +96,7 @@ class CandidateReport(NamedTuple):
     unmatched_base: int
     unmatched_candidate: int
     decisions: Decisions | None
+    rows: CarriedRows | None = None
 
 
 class Comparison(NamedTuple):
@@ -96,6 +129,18 @@ def finding(ci: Interval | None, direction: str, margin: float | None) -> Findin
     return "better" if (ci.low > 0.0) == (direction == "higher") else "worse"
 
 
+def heaviest_first(differences: Sequence[Difference]) -> list[Difference]:
+    """The slices of each metric, candidate and way of slicing by how much they add to the whole difference, in either direction."""
+    together: dict[Any, list[Difference]] = {}
+    for one in differences:
+        together.setdefault((one.candidate, tuple(one.slice or ()), one.label, one.signature), []).append(one)
+    return [one for found in together.values() for one in sorted(found, key=lambda one: -_size(one.contribution))]
+
+
+def _size(contribution: float | None) -> float:
+    return -1.0 if contribution is None or math.isnan(contribution) else abs(contribution)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """p-values of several tests such that those below a level are false with that probability, whichever of the tests are.
 
@@ -112,10 +157,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def adjusted(differences: Sequence[Difference]) -> tuple[Difference, ...]:
+def adjusted(differences: Sequence[Difference], level: float) -> tuple[Difference, ...]:
     """The differences with Holm's p-values, over the candidates and slices that one metric was tested for.
 
-    What is better or worse by itself alone, but not among so many, is undecided.
+    What is better or worse by itself alone, but not among so many, is undecided: its p-value among them is above 1 - `level`.
     """
     together: dict[tuple[str | None, str], list[int]] = {}
     for place, one in enumerate(differences):
@@ -125,7 +170,7 @@ def adjusted(differences: Sequence[Difference]) -> tuple[Difference, ...]:
     for places in together.values():
         for place, p_value in zip(places, holm([found[place].p_value or 0.0 for place in places]), strict=True):
             one = found[place]
-            by_chance = one.finding in ("better", "worse") and one.ci is not None and p_value > 1.0 - one.ci.level
+            by_chance = one.finding in ("better", "worse") and p_value > 1.0 - level
             found[place] = dataclasses.replace(one, p_adjusted=p_value, finding="undecided" if by_chance else one.finding)
     return tuple(found)
 

@@ -68,6 +68,12 @@ class DomainError(DataError):
         self.row = row
         self.column = column
         self.source = 0
+        self.placed = False
+
+    def place(self, source: int, row: int) -> None:
+        """Says where the value stands, unless somebody who knew better has said so."""
+        if not self.placed:
+            self.source, self.row, self.placed = source, row, True
 
 
 class NotProbabilityError(DomainError):

@@ -77,6 +77,11 @@ class Selector(NamedTuple):
             return True
         return {column.name for column in self.columns} == set(slice) and all(column.fits(slice[column.name]) for column in self.columns)
 
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it may mean several slices."""
+        return not self.columns or any(column.glob for column in self.columns)
+
     def __str__(self) -> str:
         return ",".join(map(str, self.columns)) or "*"
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xent.core.distributions import normal_quantile
 from xent.core.errors import DataError, UsageError
+from xent.core.gate_intervals import Changes, Measure, PairedChange, holm_intervals, slice_key
 from xent.core.gates import DATA_FACTS, OPERATORS, Gate, number_text
 from xent.core.result import Interval, MetricResult, Result, Verdict
 
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
 
 DEFAULT_LEVEL = 0.95
 """The level of the intervals that gates are decided by, where nobody says another."""
-
-
-Changes = Mapping[tuple[str | None, str, frozenset[tuple[str, str | None]]], Interval]
-"""Intervals of changes, where more is known than two results tell, by label, signature and slice (`slice_key`)."""
-
-
-def slice_key(slice: Mapping[str, str | None] | None) -> frozenset[tuple[str, str | None]]:
-    """A slice as a key."""
-    return frozenset((slice or {}).items())
 
 
 def judge(
@@ -47,7 +39,7 @@ def judge(
     gates : the conditions
     baseline : an earlier result that `delta` and `rel` compare with
     allow_different_data : whether the baseline may be of other data, or of metrics with other parameters
-    changes : the intervals of changes of values, where they are known from the rows; those of others are made of both standard errors
+    changes : the changes whose intervals are known from pairs of rows or folds; those of others are made of both standard errors
 
     Raises
     ------
@@ -155,8 +147,20 @@ class _Measured(NamedTuple):
     rows: int | None = None
     ci: Interval | None = None
     standard_error: Any = None
-    change: Interval | None = None
+    change: PairedChange | None = None
     fault: str | None = None
+
+
+class _Compared(NamedTuple):
+    """What is compared with the threshold, with its interval where there is one."""
+
+    value: float
+    interval: Interval | None
+    rows: int
+
+    def measure(self) -> Measure:
+        assert self.interval is not None
+        return Measure(self.value, self.interval, self.rows)
 
 
 class _Judgement(NamedTuple):
@@ -181,11 +185,9 @@ def _records(gate: Gate, result: Result, baseline: Result | None, allow_other: b
         earlier = [] if twin is None or baseline is None else [_of_metric(one, {}) for one in _parts(gate, baseline, twin)]
     if not found:
         return [_record(gate, name, _Measured(None), _Judgement("error", f"there is no slice {gate.slices}"))]
-    records = []
-    for one in found:
-        before = next((other for other in earlier if other.slice == one.slice), None)
-        records.append(_record(gate, name, one, _judged(gate, one, before), before))
-    return records
+    before = [next((other for other in earlier if other.slice == one.slice), None) for one in found]
+    judgements = _judged(gate, [_compared(gate, *pair) for pair in zip(found, before, strict=True)])
+    return [_record(gate, name, *one) for one in zip(found, judgements, before, strict=True)]
 
 
 def _parts(gate: Gate, result: Result, metric: MetricResult) -> list[MetricResult]:
@@ -258,7 +260,29 @@ def _refuse_other_data(result: Result, baseline: Result) -> None:
         )
 
 
-def _judged(gate: Gate, measured: _Measured, earlier: _Measured | None) -> _Judgement:
+def _judged(gate: Gate, compared: Sequence[_Judgement | _Compared]) -> list[_Judgement]:
+    """The outcomes of a gate at its slices. Where a wildcard names several and intervals decide, these hold together."""
+    corrected: dict[int, Interval] = {}
+    if gate.decide != "point" and gate.slices is not None and gate.slices.is_wildcard:
+        places = [place for place, one in enumerate(compared) if isinstance(one, _Compared) and _interval_fault(gate, one.interval) is None]
+        measures = [compared[place].measure() for place in places]  # type: ignore[union-attr]  # Those that are left are no judgements.
+        if len(places) > 1:
+            corrected = dict(zip(places, holm_intervals(gate.threshold, measures), strict=True))
+    judgements = []
+    for place, one in enumerate(compared):
+        if isinstance(one, _Judgement):
+            judgements.append(one)
+            continue
+        interval, note = one.interval, ""
+        if place in corrected and interval is not None:
+            note = f" ({number_text(interval.level * 100)}% over {len(corrected)} slices, by Holm)"
+            interval = corrected[place]
+        judgements.append(_Judgement(*_decided(gate, one.value, interval, note), one.value, interval))
+    return judgements
+
+
+def _compared(gate: Gate, measured: _Measured, earlier: _Measured | None) -> _Judgement | _Compared:
+    """What is compared with the threshold, or why there is nothing."""
     fault = _fault(gate, measured)
     if fault is not None:
         return _Judgement("error", fault)
@@ -273,7 +297,7 @@ def _judged(gate: Gate, measured: _Measured, earlier: _Measured | None) -> _Judg
     if _is_nan(value):
         zero = gate.of == "rel" and earlier is not None and earlier.value == 0
         return _Judgement("error", "the baseline is 0, of which no change is a share" if zero else "the change is NaN")
-    return _Judgement(*_decided(gate, value, interval), value, interval)
+    return _Compared(value, interval, measured.rows or 0)
 
 
 def _fault(gate: Gate, measured: _Measured) -> str | None:
@@ -302,12 +326,12 @@ def _change(gate: Gate, value: float, earlier: float) -> float:
 
 
 def _interval_of_change(gate: Gate, change: float, measured: _Measured, earlier: _Measured) -> Interval | None:
-    """The interval of a change between two results that know nothing of each other's rows, as if these were drawn anew.
+    """The interval of a change: from pairs, where they are known, and else as if the rows of both results were drawn anew.
 
-    On the same rows the two go up and down together, and the change is then surer than this interval says.
+    On the same rows the two go up and down together, and the change is then surer than an unpaired interval says.
     """
-    if measured.change is not None and gate.of == "delta":
-        return measured.change
+    if measured.change is not None:
+        return measured.change.interval if gate.of == "delta" else measured.change.relative(earlier.value, measured.value)
     errors = (measured.standard_error, earlier.standard_error)
     if measured.ci is None or not all(isinstance(error, int | float) for error in errors):
         return None
@@ -318,19 +342,21 @@ def _interval_of_change(gate: Gate, change: float, measured: _Measured, earlier:
     return Interval(measured.ci.level, change - reach, change + reach, "unpaired")
 
 
-def _decided(gate: Gate, value: float, interval: Interval | None) -> tuple[str, str]:
+def _decided(gate: Gate, value: float, interval: Interval | None, note: str = "") -> tuple[str, str]:
     meets = OPERATORS[gate.op]
     if gate.decide == "point":
         met = meets(value, gate.threshold)
         return ("pass" if met else "fail"), _comparison(gate, value, met)
-    fault = _interval_fault(gate, interval)
+    fault = None if note else _interval_fault(gate, interval)
     if interval is None or fault is not None:
         return "error", fault or ""
+    if gate.compares:
+        note += " (unpaired)" if interval.method == "unpaired" else " (paired)"
     low, high = interval.low, interval.high
     ends = [meets(low, gate.threshold), meets(high, gate.threshold)]
     # Between two ends that both differ from a number, that number may still lie.
     between = gate.op == "==" and low <= gate.threshold <= high
-    text = f"[{low:.7g}, {high:.7g}] at {number_text(interval.level * 100)}%"
+    text = f"[{low:.7g}, {high:.7g}] at {interval.level * 100:.6g}%{note}"
     if all(ends):
         return "pass", f"all of {text} is {gate.op} {number_text(gate.threshold)}"
     if not any(ends) and not between:

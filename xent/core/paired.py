@@ -25,7 +25,7 @@ from xent.core.lazy import np
 from xent.core.metric import MeanOf, Metric
 from xent.core.reduction import terms_of
 from xent.core.scores import ScoreTables, Table
-from xent.core.spread_of_areas import OfArea
+from xent.core.spread_of_areas import OfArea, influence_on_roc
 from xent.core.states import State, WeightedSum
 from xent.core.uncertainty import OfMean, Squares, at_mean, error_of_mean, is_share
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class Change(NamedTuple):
     """The difference of two values, candidate less base, with its standard error, interval and p-value: the probability of one at least
     as large where there is none. `better` and `worse` count the rows whose own value the candidate improves or spoils, where rows have
-    one. What is not known is None.
+    one. `errors` are the standard errors of both values. What is not known is None.
     """
 
     difference: Any
@@ -49,6 +49,7 @@ class Change(NamedTuple):
     method: str | None = None
     better: int | None = None
     worse: int | None = None
+    errors: tuple[float, float] | None = None
 
 
 class Pairing(Protocol):
@@ -116,7 +117,6 @@ class PairedMean:
 
     def lift(self, base: Batch, candidate: Batch) -> PairSums:
         (one, b), (other, _) = self._terms(base), self._terms(candidate)
-        b = np.ones(len(one)) if b is None else b.astype(np.float64, copy=False)
         groups = base.groups
         with np.errstate(over="ignore", invalid="ignore"):
             d = other - one
@@ -126,23 +126,26 @@ class PairedMean:
         above, below = (counted(found, base) for found in (d > 0.0, d < 0.0))
         return PairSums(dd, db, base_aa, base_ab, candidate_aa, candidate_ab, bb, above, below)
 
-    def _terms(self, batch: Batch) -> tuple[Array, Array | None]:
+    def _terms(self, batch: Batch) -> tuple[Array, Array]:
         options = dict(self.mean.options)
         values = batch.derive(self.mean.function, **options)
-        return terms_of(batch, values, None if self.mean.mask is None else self.mean.mask(batch, **options))
+        a, b = terms_of(batch, values, None if self.mean.mask is None else self.mean.mask(batch, **options))
+        return a, np.ones(len(a)) if b is None else b.astype(np.float64, copy=False)
 
     def change(self, metric: Metric, base: WeightedSum, candidate: WeightedSum, extra: PairSums, level: float) -> Change:
-        values = [float(metric.finish(state)[0]) for state in (base, candidate)]
-        means = [float(state.mean()[0]) for state in (base, candidate)]
+        states = (base, candidate)
+        values = [float(metric.finish(state)[0]) for state in states]
+        means = [float(state.mean()[0]) for state in states]
         count = int(base.count[0])
         difference = values[1] - values[0]
         squares = [Squares(extra.base_aa, extra.base_ab, extra.bb), Squares(extra.candidate_aa, extra.candidate_ab, extra.bb)]
         error = error_of_mean(candidate.total - base.total, base.weight, Squares(extra.dd, extra.db, extra.bb), count)
-        method = "paired t"
+        errors = [error_of_mean(state.total, state.weight, one, count) for state, one in zip(states, squares, strict=True)]
         if values != means:
-            error = self._transformed(metric, (base, candidate), squares, error)
-        change = around_change(difference, error, count - 1, level, method)
-        if all(is_share(state, one) for state, one in zip((base, candidate), squares, strict=True)) and values == means:
+            slopes = [_slope(metric, *one) for one in zip(means, errors, strict=True)]
+            errors, error = [slope * one for slope, one in zip(slopes, errors, strict=True)], _transformed(slopes, errors, error)
+        change = around_change(difference, error, count - 1, level, "paired t")._replace(errors=(errors[0], errors[1]))
+        if all(is_share(state, one) for state, one in zip(states, squares, strict=True)) and values == means:
             change = change._replace(p_value=sign_test(int(extra.above[0]), int(extra.below[0])), method="mcnemar")
         rows = int(extra.above[0]), int(extra.below[0])
         if metric.row.direction == "none":
@@ -150,13 +153,12 @@ class PairedMean:
         better, worse = rows if metric.row.direction == "higher" else rows[::-1]
         return change._replace(better=better, worse=worse)
 
-    def _transformed(self, metric: Metric, states: tuple[WeightedSum, WeightedSum], squares: list[Squares], error: float) -> float:
-        """The standard error of the difference of an increasing function of both means, from those of the means and of their difference."""
-        errors = [error_of_mean(state.total, state.weight, one, int(state.count[0])) for state, one in zip(states, squares, strict=True)]
-        slopes = [_slope(metric, float(state.mean()[0]), one) for state, one in zip(states, errors, strict=True)]
-        together = (errors[0] ** 2 + errors[1] ** 2 - error**2) / 2.0
-        square = (slopes[0] * errors[0]) ** 2 + (slopes[1] * errors[1]) ** 2 - 2.0 * slopes[0] * slopes[1] * together
-        return math.sqrt(max(0.0, square)) if not math.isnan(square) else math.nan
+
+def _transformed(slopes: list[float], errors: list[float], error: float) -> float:
+    """The standard error of the difference of an increasing function of both means, from those of the means and of their difference."""
+    # s₁² e₁² + s₂² e₂² - 2 s₁ s₂ c, with the covariance c of both means written such that equal ones cancel to 0.
+    square = (slopes[1] * errors[1] - slopes[0] * errors[0]) ** 2 + slopes[0] * slopes[1] * (error**2 - (errors[1] - errors[0]) ** 2)
+    return math.sqrt(max(0.0, square)) if not math.isnan(square) else math.nan
 
 
 def _slope(metric: Metric, mean: float, error: float) -> float:
@@ -205,13 +207,17 @@ class PairedFolds:
 def change_over_folds(metric: Metric, values: tuple[float, float], base: Folded, candidate: Folded, level: float) -> Change:
     """The difference of two values whose folds are the same rows."""
     difference = values[1] - values[0]
-    replicates = candidate.replicates(metric.finish) - base.replicates(metric.finish)
-    if len(replicates) < 2:
+    both = [folded.replicates(metric.finish) for folded in (base, candidate)]
+    if len(both[0]) < 2:
         return Change(difference)
     if metric.is_extensive:
         rows = base.rows[base.rows > 0]
-        replicates = replicates * (rows.sum() / (rows.sum() - rows))
-    return around_change(difference, math.sqrt(float(variance(replicates))), len(replicates) - 1, level, "jackknife")
+        both = [replicates * (rows.sum() / (rows.sum() - rows)) for replicates in both]
+    if not np.isfinite(both).all():
+        return Change(difference)
+    error, *errors = (math.sqrt(float(variance(replicates))) for replicates in (both[1] - both[0], *both))
+    change = around_change(difference, error, len(both[0]) - 1, level, "jackknife")
+    return change._replace(errors=(errors[0], errors[1]))
 
 
 class Scored(NamedTuple):
@@ -278,11 +284,14 @@ class PairedArea:
             return Change(difference)
         influences = [self.spread.influence(*pair) for pair in tables]
         rows = extra.whole()
-        total = 0.0
+        squares = np.zeros(3)
         for cell in (0, 1):
             mine = rows.positive == bool(cell)
             number = int(np.count_nonzero(mine))
             sides = zip(influences, (rows.base[mine], rows.candidate[mine]), strict=True)
             one, other = (influence.of(Table(scores, rows.weights[mine], np.ones(number)), cell) for influence, scores in sides)
-            total += float(((other - one) ** 2).sum()) * (number / (number - 1) if number > 1 else math.nan)
-        return around_change(difference, math.sqrt(total), math.inf, level, "delong")
+            sums = [float((part**2).sum()) for part in (other - one, one, other)]
+            squares += np.array(sums) * (number / (number - 1) if number > 1 else math.nan)
+        error, *errors = np.sqrt(squares).tolist()
+        method = "delong" if self.spread.influence is influence_on_roc else "influence"
+        return around_change(difference, error, math.inf, level, method)._replace(errors=(errors[0], errors[1]))

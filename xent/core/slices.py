@@ -10,12 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from xent.core import digest
-from xent.core.folds import dealt
 from xent.core.groups import Groups, regrouped
 from xent.core.lazy import np
 from xent.core.tally import Tally, amounts_of
-from xent.core.views import check_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,17 +46,12 @@ class SlicedTally(Tally):
         super().__post_init__()
         self.slices = [self.empty(0) for _ in range(self.ways)]
 
-    def _lift(self, block: Batch) -> None:
-        if not len(block):
-            return
-        block.derive(check_weights)
-        if self.confidence is not None:
-            block.folds = dealt(block, self.confidence.seed, self.classes)
+    def _add_lifted(self, marked: Batch, block: Batch) -> None:
         assert block.groups is not None
-        for part, ways in self._parts(block, block.groups):
+        for part, ways in self._parts(marked, block.groups):
             assert part.groups is not None
             states = {need: need.lift(need.view(part)) for need in self.needs}
-            counts, weights = amounts_of(part)
+            counts, weights = amounts_of(part if marked is block else block.grouped(part.groups))
             for way in ways:
                 places = part.groups.places[way]
                 mine = self._of_at_least(way, int(places.max()) + 1)
@@ -69,7 +61,6 @@ class SlicedTally(Tally):
                 moved = {need: state.regrouped(places, mine.groups) for need, state in states.items()}
                 mine.add(moved, regrouped(counts, places, mine.groups), weights.regrouped(places, mine.groups))
             part.forget()
-        self.digest = digest.add(self.digest, digest.digest_of(block, self.classes))
 
     def _parts(self, block: Batch, groups: Groups) -> Iterator[tuple[Batch, Sequence[int]]]:
         """The block with the groups to lift it by, and the ways that these serve."""

@@ -139,7 +139,7 @@ class Tally:
                 if self.identify:
                     self._add_contents({kept.origin[0]: Content(len(kept), digest.content_of(kept, self.classes))})
             except DomainError as error:
-                error.source, error.row = kept.place(error.row)
+                error.place(*kept.place(error.row))
                 raise
             finally:
                 kept.forget()
@@ -153,11 +153,15 @@ class Tally:
             block.folds = dealt(block, self.confidence.seed, self.classes)
         marked = _marked(block) if self.nan == "propagate" and _has_missing(block) else block
         try:
-            self.add({need: need.lift(need.view(marked)) for need in self.needs}, *amounts_of(block))
+            self._add_lifted(marked, block)
         finally:
             if marked is not block:
                 marked.forget()
         self.digest = digest.add(self.digest, digest.digest_of(block, self.classes))
+
+    def _add_lifted(self, marked: Batch, block: Batch) -> None:
+        """Adds the rows of a block, which are seen with the weight NaN where a value is missing."""
+        self.add({need: need.lift(need.view(marked)) for need in self.needs}, *amounts_of(block))
 
     def add(self, states: Mapping[Any, State], counts: Array, weights: ExactSum) -> None:
         """Adds what was lifted from some rows, with their number and weight in every slice."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from xent.core.differences import heaviest_first
 from xent.io.escaping import printable
 from xent.io.exporters.csv_exporter import cell
 from xent.io.exporters.markdown_exporter import escaped
@@ -15,7 +16,7 @@ from xent.io.gate_words import outcome_word, slice_text, verdict_sentence
 from xent.io.slice_words import slice_name
 
 if TYPE_CHECKING:
-    from xent.core.differences import Comparison, Difference
+    from xent.core.differences import CarriedRow, CarriedRows, Comparison, Difference
 
 
 def as_dict(comparison: Comparison) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
                 "unmatched_base": one.unmatched_base,
                 "unmatched_candidate": one.unmatched_candidate,
                 "decisions": None if one.decisions is None else one.decisions._asdict(),
+                "rows": None if one.rows is None else _rows_as_dict(one.rows),
             }
             for one in comparison.candidates
         ],
@@ -40,6 +42,11 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         "gates": [dict(gate) for gate in comparison.gates],
         "verdict": comparison.verdict,
     }
+
+
+def _rows_as_dict(rows: CarriedRows) -> dict[str, Any]:
+    rising, falling = ([row._asdict() for row in found] for found in (rows.rising, rows.falling))
+    return {"metric": rows.metric, "rising": rising, "falling": falling}
 
 
 def _difference_as_dict(one: Difference) -> dict[str, Any]:
@@ -57,6 +64,7 @@ def _difference_as_dict(one: Difference) -> dict[str, Any]:
         "better": one.better,
         "worse": one.worse,
         "finding": one.finding,
+        "contribution": one.contribution,
         "count": one.count,
         "direction": one.direction,
         "params": dict(one.params),
@@ -72,7 +80,7 @@ def to_json(comparison: Comparison) -> str:
 
 _COLUMNS = (
     "name", "label", "slice", "candidate", "base_value", "value", "difference", "ci_level", "ci_low", "ci_high", "ci_method",
-    "standard_error", "p_value", "p_adjusted", "better", "worse", "finding", "count", "signature",
+    "standard_error", "p_value", "p_adjusted", "better", "worse", "finding", "contribution", "count", "signature",
 )  # fmt: skip
 
 
@@ -90,22 +98,32 @@ def to_csv(comparison: Comparison) -> str:
 
 def to_markdown(comparison: Comparison) -> str:
     """The verdict of gates, and a table with one line for each metric, candidate and slice, for pull requests and notes."""
-    differences = (*comparison.differences, *comparison.slices)
-    rows = [_cells(comparison, one) for one in differences]
-    table = "".join(f"| {' | '.join(line)} |\n" for line in (header(comparison), ["---"] * len(header(comparison)), *rows))
+    differences = (*comparison.differences, *heaviest_first(comparison.slices))
+    table = _table(header(comparison), [_cells(comparison, one) for one in differences])
     gates = "".join(
         f"- {escaped(gate['gate'])} [{escaped(slice_text(gate))}]: {outcome_word(gate)}, {escaped(gate['reason'])}\n"
         for gate in comparison.gates
     )
     verdict = f"**{verdict_sentence(comparison)}**\n\n{gates}\n" if comparison.gates else ""
-    return verdict + table + "".join(f"\n{escaped(note)}\n" for note in sentences(comparison))
+    notes = "".join(f"\n{escaped(note)}\n" for note in sentences(comparison))
+    carried = (
+        f"\n<details><summary>{escaped(title)}</summary>\n\n{_table(ROWS, ([*map(escaped, row)] for row in rows))}\n</details>\n"
+        for title, rows in carried_rows(comparison)
+    )
+    return verdict + table + notes + "".join(carried)
+
+
+def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "".join(f"| {' | '.join(line)} |\n" for line in (names, ["---"] * len(names), *rows))
 
 
 def header(comparison: Comparison) -> list[str]:
     """The columns of a comparison as a table."""
     which = ["of candidate"] if len(comparison.candidates) > 1 else []
     where = ["slice"] if comparison.slices else []
-    return ["metric", *which, *where, "base", "candidate", "difference", f"{comparison.level * 100:.10g}% interval", "p", "finding"]
+    adds = ["adds"] if comparison.slices else []
+    level = f"{comparison.level * 100:.10g}% interval"
+    return ["metric", *which, *where, "base", "candidate", "difference", *adds, level, "p", "finding"]
 
 
 def cells(comparison: Comparison, one: Difference) -> list[str]:
@@ -113,7 +131,9 @@ def cells(comparison: Comparison, one: Difference) -> list[str]:
     which = [str(one.candidate + 1)] if len(comparison.candidates) > 1 else []
     where = ["all" if one.slice is None else slice_name(one.slice)] if comparison.slices else []
     name = one.name if one.label is None else f"{one.label} ({one.name})"
-    return [name, *which, *where, *_numbers(one), one.finding]
+    base, value, difference, interval, p_value = _numbers(one)
+    adds = [shown(one.contribution, sign=True)] if comparison.slices else []
+    return [name, *which, *where, base, value, difference, *adds, interval, p_value, one.finding]
 
 
 def _cells(comparison: Comparison, one: Difference) -> list[str]:
@@ -155,6 +175,44 @@ def sentences(comparison: Comparison) -> list[str]:
             changed, fixed, broken = one.decisions
             said.append(f"{which}: {changed:,} rows are decided in another way; {fixed:,} are right now, {broken:,} were right before")
     return said
+
+
+ROWS = ("adds", "base", "candidate", "label", "base predicts", "candidate predicts", "row", "candidate's row")
+"""The columns of a table of rows that carry a change."""
+
+
+def carried_rows(comparison: Comparison) -> Iterator[tuple[str, list[list[str]]]]:
+    """The rows that carry the change of each candidate, in both directions: a title and the cells of a table, in which names are data."""
+    for number, one in enumerate(comparison.candidates, 1):
+        if one.rows is None:
+            continue
+        which = f" of candidate {number}" if len(comparison.candidates) > 1 else ""
+        for verb, rows in (("raise", one.rows.rising), ("lower", one.rows.falling)):
+            if rows:
+                count = "the row" if len(rows) == 1 else f"the {len(rows)} rows"
+                verb = f"{verb}s" if len(rows) == 1 else verb
+                yield f"{count} that {verb} {one.rows.metric}{which} most", [_row_cells(comparison.base.class_names, row) for row in rows]
+
+
+def _row_cells(names: Sequence[str] | None, row: CarriedRow) -> list[str]:
+    predictions = [_prediction(names, value) for value in (row.base_prediction, row.prediction)]
+    label = row.label if isinstance(row.label, str) else _prediction(None, row.label)
+    places = [f"{printable(source)}:{number}" for source, number in ((row.source, row.row), (row.candidate_source, row.candidate_row))]
+    return [shown(row.contribution, sign=True), shown(row.base_value), shown(row.value), printable(label), *predictions, *places]
+
+
+def _prediction(names: Sequence[str] | None, value: Any) -> str:
+    """A number; of several the largest, with its class.
+
+    >>> _prediction(("cat", "dog"), [0.25, 0.75]), _prediction(None, 0.5)
+    ('dog 0.75', '0.5')
+    """
+    if not isinstance(value, list):
+        return shown(value)
+    if not value or not all(isinstance(one, int | float) for one in value):
+        return "…"
+    best = max(range(len(value)), key=value.__getitem__)
+    return f"{printable(names[best]) if names and len(names) == len(value) else best} {shown(value[best])}"
 
 
 def _named(sources: tuple[str, ...]) -> str:

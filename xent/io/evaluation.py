@@ -292,15 +292,19 @@ def evaluate_files(
     if baseline is None:
         require_baseline(conditions)
     else:
-        from xent.io.saved import as_result
+        from xent.io.saved import as_saved
 
-        earlier = as_result(baseline)
+        earlier = as_saved(baseline)
     with read_files(sources, **options) as dataset:
         specs = default_specs(table(), dataset.task()) if metrics is None else [parse_spec(text) for text in metrics]
         built = [spec.with_defaults({"from_logits": from_logits}).build() for spec in with_gated(specs, conditions)]
         confidence = confidence_of(level_needed(conditions) if ci is None else ci, seed, dataset.request.cluster)
-        result = evaluate(dataset, built, nan=nan, from_logits=from_logits, confidence=confidence)
-    return judge(result, conditions, earlier, allow_different_data=allow_different_data) if conditions else result
+        measured = measure(dataset, built, nan=nan, from_logits=from_logits, confidence=confidence)
+    result = measured.result()
+    if not conditions or earlier is None:
+        return judge(result, conditions) if conditions else result
+    changes = earlier.changes_to(measured)
+    return judge(result, conditions, earlier.result, allow_different_data=allow_different_data, changes=changes)
 
 
 def confidence_of(level: float | None, seed: int, cluster: str | None) -> Confidence | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from xent.core.errors import DataError
 from xent.core.judging import verdict_of
 from xent.core.result import SCHEMA_VERSION, DataReport, HealthReport, Interval, MetricResult, Result
-from xent.io.schema import RESULT
+from xent.io.schema import COMPARISON, RESULT
 from xent.io.schema_check import Mismatch, check
+
+_Made = TypeVar("_Made")
 
 _SPECIAL = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 
@@ -39,25 +41,35 @@ def parse_result(content: bytes, name: str) -> Result:
     DataError
         It holds none.
     """
+    return _read_as(content, name, RESULT, "result", "eval", _result)
+
+
+def check_comparison(content: bytes, name: str) -> None:
+    """Raises `DataError` where a text in JSON holds no comparison; `name` is that of the file."""
+    _read_as(content, name, COMPARISON, "comparison", "compare", dict)
+
+
+def _read_as(
+    content: bytes, name: str, schema: Mapping[str, Any], what: str, command: str, make: Callable[[Mapping[str, Any]], _Made]
+) -> _Made:
+    """What is made of JSON that fits a schema."""
     try:
         plain = json.loads(
             content.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float
         )
         version = plain.get("schema_version", SCHEMA_VERSION) if isinstance(plain, dict) else SCHEMA_VERSION
         if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise DataError(f"{name}: this result has the schema version {version}, and this xent knows {SCHEMA_VERSION}; use a newer xent")
-        check(plain, RESULT)
-        return _result(plain)
+            raise DataError(f"{name}: this {what} has the schema version {version}, and this xent knows {SCHEMA_VERSION}; use a newer xent")
+        check(plain, schema)
+        return make(plain)
     except UnicodeDecodeError as error:
-        raise DataError(f"{name}: is no result in JSON: not UTF-8 at byte {error.start}") from error
+        raise DataError(f"{name}: is no {what} in JSON: not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
-        raise DataError(f"{name}: is no result in JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
-    except Mismatch as error:
-        raise DataError(f"{name}: is no result of xent eval: {error}") from error
-    except _Unusable as error:
-        raise DataError(f"{name}: is no result of xent eval: {error}") from error
+        raise DataError(f"{name}: is no {what} in JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+    except (Mismatch, _Unusable) as error:
+        raise DataError(f"{name}: is no {what} of xent {command}: {error}") from error
     except RecursionError as error:
-        raise DataError(f"{name}: is no result of xent eval: nested too deep") from error
+        raise DataError(f"{name}: is no {what} of xent {command}: nested too deep") from error
 
 
 class _Unusable(Exception):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
 
     from xent.io.dataset import Dataset
 
-_PARTITION_BYTES = 64 << 20
-"""A partition of both data sets is joined in memory; so many bytes of it are held, more or less."""
+PARTITION_BYTES = 16 << 20
+"""So many bytes are held in memory, more or less: of rows that wait to be written, and of a partition of both data sets that is joined."""
 
-_MOST_PARTITIONS = 128
-"""More would need more open files than systems give by default."""
+_MOST_PARTITIONS = 1024
+"""Each takes two files, of which one is open at a time."""
+
+_MOST_UNPACKED = 4
+"""A file takes hardly more than so many times its size as numbers."""
 
 _JOINED_ROWS = 1 << 16
 """Rows of a batch that was joined."""
@@ -37,7 +42,7 @@ class RowPairs:
     """The rows that two data sets share, as batches of the base with those of the candidate as partners.
 
     Rows are paired by their keys where the data sets were opened with a key column, and as they stand otherwise. `clusters` are the
-    keys, or the numbers of the rows, where the base has no others. It can be measured as a data set can.
+    keys, or the numbers of the rows, where the base has no others. It can be measured as a data set can; closing it deletes its files.
 
     Attributes
     ----------
@@ -49,6 +54,13 @@ class RowPairs:
         self.request, self.roles, self.classes = base.request, base.roles, base.classes
         self.sources, self.width = base.sources, base.width
         self.unmatched_base = self.unmatched_candidate = 0
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
     def parts(self) -> list[Callable[[], Iterator[Batch]]]:
         """The rows as a single part, for both data sets are read in step."""
@@ -89,21 +101,28 @@ class RowPairs:
     def _by_key(self) -> Iterator[Batch]:
         """Both data sets are dealt into partitions by a hash of the key, in temporary files where they are large, and joined one by one."""
         partitions = _partitions(self.base, self.candidate)
-        with contextlib.ExitStack() as stack:
-            folder = None if partitions == 1 else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="xent-")))
-            sides = [_Spill(partitions, folder, side) for side in ("base", "candidate")]
-            for dataset, spill in zip((self.base, self.candidate), sides, strict=True):
-                for batch in _filled(dataset):
-                    spill.add(_columns(batch))
-            for partition in range(partitions):
-                yield from self._joined(*(spill.rows(partition) for spill in sides))
+        self.unmatched_base = self.unmatched_candidate = 0
+        sides = [_Spill(partitions, lambda: self._folder, side) for side in ("base", "candidate")]
+        for dataset, spill in zip((self.base, self.candidate), sides, strict=True):
+            for batch in _filled(dataset):
+                spill.add(_columns(batch))
+        for partition in range(partitions):
+            mine, theirs = (
+                None if rows is None else _in_order(dataset, rows)
+                for dataset, rows in zip((self.base, self.candidate), (spill.rows(partition) for spill in sides), strict=True)
+            )
+            yield from self._joined(mine, theirs)
+
+    @functools.cached_property
+    def _folder(self) -> Path:
+        """A folder for rows that do not fit in memory, which is there until the pairs are closed."""
+        return Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="xent-", ignore_cleanup_errors=True)))
 
     def _joined(self, mine: tuple[Any, ...] | None, theirs: tuple[Any, ...] | None) -> Iterator[Batch]:
         if mine is None or theirs is None:
             self.unmatched_base += 0 if mine is None else len(mine[0])
             self.unmatched_candidate += 0 if theirs is None else len(theirs[0])
             return
-        mine, theirs = _in_order(self.base, mine), _in_order(self.candidate, theirs)
         place = np.minimum(np.searchsorted(theirs[0], mine[0]), len(theirs[0]) - 1)
         found = theirs[0][place] == mine[0]
         self.unmatched_base += int(np.count_nonzero(~found))
@@ -147,10 +166,20 @@ class RowPairs:
         if unlike.any():
             row = int(np.argmax(unlike.reshape(len(unlike), -1).any(axis=1)))
             (where, at), (there, line) = one.place(row), other.place(row)
+            roles = self.candidate.roles
+            column = ", ".join(roles.label) if role == "label" else roles.weight
+            advice = "" if self.request.key else "; where they stand in another order, pair them by a key with --on COLUMN"
             raise DataError(
-                f"{self.candidate.sources[there]}: row {line + 1} has another {role} than row {at + 1} of {self.sources[where]}\n"
-                "the data sets must hold the same rows; where these stand in another order, pair them by a key with --on COLUMN"
+                f"{self.candidate.sources[there]}: column {column!r}, row {line + 1}: the {role} is {self._text(role, theirs[row])}, "
+                f"and {self._text(role, mine[row])} in row {at + 1} of {self.sources[where]}\n"
+                f"both must hold the same rows{advice}"
             )
+
+    def _text(self, role: str, value: Any) -> str:
+        """A label by its name where it has one; anything else as a number."""
+        if role == "label" and self.classes and np.ndim(value) == 0 and value in range(len(self.classes)):
+            return repr(self.classes[int(value)])
+        return str(value.tolist())
 
 
 def _filled(dataset: Dataset) -> Iterator[Batch]:
@@ -167,47 +196,67 @@ class _Spill:
     """The rows of one data set, dealt into partitions by their key: in memory, or in files where they are many."""
 
     partitions: int
-    folder: Path | None
+    folder: Callable[[], Path]
     side: str
-    held: list[list[tuple[Any, ...]]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.held = [[] for _ in range(self.partitions)]
+    held: dict[int, list[tuple[Any, ...]]] = field(default_factory=dict)
+    size: int = 0
+    written: set[int] = field(default_factory=set)
 
     def add(self, columns: tuple[Any, ...]) -> None:
         """Deals rows out."""
         number = _partition(columns[0], self.partitions)
-        for partition in np.unique(number).tolist():
-            mine = number == partition
-            self._keep(partition, tuple(None if column is None else column[mine] for column in columns))
+        order = np.argsort(number, kind="stable")
+        ends = np.cumsum(np.bincount(number, minlength=self.partitions)).tolist()
+        for partition, (start, end) in enumerate(pairwise([0, *ends])):
+            if start < end:
+                mine = order[start:end]
+                self.held.setdefault(partition, []).append(tuple(None if column is None else column[mine] for column in columns))
+        self.size += sum(column.nbytes for column in columns if column is not None)
+        if self.size > PARTITION_BYTES:
+            self._write()
 
-    def _keep(self, partition: int, columns: tuple[Any, ...]) -> None:
-        if self.folder is None:
-            self.held[partition].append(columns)
-            return
-        with (self.folder / f"{self.side}{partition}").open("ab") as file:
-            for column in columns:
-                np.save(file, np.zeros(0) if column is None else column, allow_pickle=False)
+    def _write(self) -> None:
+        """Puts what is held behind what the files hold.
+
+        Raises
+        ------
+        DataError
+            There is no room for it.
+        """
+        try:
+            for partition, parts in self.held.items():
+                self.written.add(partition)
+                with self._path(partition).open("ab") as file:
+                    for column in _together(parts):
+                        np.save(file, np.zeros(0) if column is None else column, allow_pickle=False)
+        except OSError as error:
+            where = f"cannot keep the rows of {self.side} in {tempfile.gettempdir()}: {error.strerror or error}"
+            raise DataError(f"{where}\nthe variable TMPDIR names another folder for temporary files") from error
+        self.held, self.size = {}, 0
 
     def rows(self, partition: int) -> tuple[Any, ...] | None:
-        """All rows of a partition, or None where it has none."""
-        parts = self.held[partition] if self.folder is None else self._read(partition)
-        if not parts:
-            return None
-        return tuple(None if columns[0] is None else np.concatenate(columns) for columns in zip(*parts, strict=True))
+        """All rows of a partition, or None where it has none. They are not held any longer."""
+        parts = self.held.pop(partition, [])
+        if partition in self.written:
+            parts = [*self._read(partition), *parts]
+            self._path(partition).unlink()
+        return _together(parts) if parts else None
+
+    def _path(self, partition: int) -> Path:
+        return self.folder() / f"{self.side}{partition}"
 
     def _read(self, partition: int) -> list[tuple[Any, ...]]:
-        assert self.folder is not None
-        path = self.folder / f"{self.side}{partition}"
         parts: list[tuple[Any, ...]] = []
-        if not path.exists():
-            return parts
-        with path.open("rb") as file:
+        with self._path(partition).open("rb") as file:
             while file.peek(1):
                 columns = [np.load(file, allow_pickle=False) for _ in _COLUMNS]
                 # An empty column beside rows that there are stands for none.
                 parts.append(tuple(None if len(column) < len(columns[0]) else column for column in columns))
         return parts
+
+
+def _together(parts: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    return tuple(None if columns[0] is None else np.concatenate(columns) for columns in zip(*parts, strict=True))
 
 
 def _partition(ids: npt.NDArray[np.int64], partitions: int) -> npt.NDArray[np.int64]:
@@ -216,13 +265,16 @@ def _partition(ids: npt.NDArray[np.int64], partitions: int) -> npt.NDArray[np.in
 
 
 def _partitions(base: Dataset, candidate: Dataset) -> int:
-    """So many partitions that one of them fits in memory, from what files and rows there are."""
+    """So many partitions that one of them fits in memory, from what files and rows there are; the most where that is not known."""
     size = 0
     for dataset in (base, candidate):
-        width = 8 * ((dataset.width or 1) + 6)
-        on_disk = sum(Path(source).stat().st_size for source in dataset.sources if Path(source).is_file())
-        size += dataset.rows * width if dataset.rows is not None else 4 * on_disk
-    return min(_MOST_PARTITIONS, 1 + size // _PARTITION_BYTES)
+        if dataset.rows is not None:
+            size += dataset.rows * 8 * ((dataset.width or 1) + 6)
+        elif all(Path(source).is_file() for source in dataset.sources):
+            size += _MOST_UNPACKED * sum(Path(source).stat().st_size for source in dataset.sources)
+        else:
+            return _MOST_PARTITIONS
+    return min(_MOST_PARTITIONS, 1 + size // PARTITION_BYTES)
 
 
 def _columns(batch: Batch) -> tuple[Any, ...]:

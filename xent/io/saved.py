@@ -5,18 +5,35 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from xent.io.results import parse_result, read_bytes
 
 if TYPE_CHECKING:
+    from xent.core.gate_intervals import Changes
     from xent.core.result import Result
+    from xent.io.measured import Measured
 
 _MAY_BE_STATE = re.compile(rb'"kind"\s*:\s*"state"')
 
 
-def read_saved(name: str) -> Result:
-    """The result in a file that `xent eval` wrote: JSON, or a state, which gives the result it stands for; `-` is standard input.
+class Saved(NamedTuple):
+    """A result, and what it was made from where that is known."""
+
+    result: Result
+    measured: Measured | None = None
+
+    def changes_to(self, measured: Measured | None) -> Changes:
+        """What is known of the changes from this to what was measured later, beyond what two results tell."""
+        if self.measured is None or measured is None:
+            return {}
+        from xent.io.fold_changes import changes_between
+
+        return changes_between(self.measured, measured)
+
+
+def read_saved(name: str) -> Saved:
+    """What is in a file that `xent eval` wrote: a result in JSON, or a state, which gives the result it stands for; `-` is standard input.
 
     Raises
     ------
@@ -27,19 +44,20 @@ def read_saved(name: str) -> Result:
     if _is_state(content):
         from xent.io.state_file import parse_state
 
-        return parse_state(content, shown).result()
-    return parse_result(content, shown)
+        measured = parse_state(content, shown)
+        return Saved(measured.result(), measured)
+    return Saved(parse_result(content, shown))
 
 
-def as_result(saved: Result | str | os.PathLike[str]) -> Result:
-    """A result as it is, and that of a file.
+def as_saved(saved: Result | str | os.PathLike[str]) -> Saved:
+    """A result as it is, and what is in a file.
 
     Raises
     ------
     DataError
         The file cannot be read, or holds none.
     """
-    return read_saved(os.fspath(saved)) if isinstance(saved, str | os.PathLike) else saved
+    return read_saved(os.fspath(saved)) if isinstance(saved, str | os.PathLike) else Saved(saved)
 
 
 def _is_state(content: bytes) -> bool:

@@ -158,6 +158,109 @@ RESULT: dict[str, Any] = {
     },
 }
 
+_DIFFERENCE = _record(
+    "One metric of one candidate beside that of the base.",
+    {
+        "name": _METRIC["properties"]["name"],
+        "label": _METRIC["properties"]["label"],
+        "candidate": {**_COUNT, "description": "Which of the candidates, counted from 0."},
+        "base_value": _ref("value"),
+        "value": {**_ref("value"), "description": "That of the candidate."},
+        "difference": {**_or_null(_ref("value")), "description": "The candidate's value less that of the base."},
+        "ci": {
+            **_or_null(_ref("interval")),
+            "description": "Of the difference; where there are several candidates, at the level at which all intervals hold together.",
+        },
+        "standard_error": _or_null(_ref("number")),
+        "p_value": {**_or_null(_ref("number")), "description": "The probability of a difference at least as large where there is none."},
+        "p_adjusted": {
+            **_or_null(_ref("number")),
+            "description": "The same among all candidates and slices that the metric was tested for (Holm).",
+        },
+        "better": {**_or_null(_COUNT), "description": "Rows whose own value the candidate improves, where rows have one."},
+        "worse": {**_or_null(_COUNT), "description": "Rows whose own value it spoils."},
+        "finding": {"enum": ["better", "worse", "equivalent", "undecided", "none"], "description": "What interval and margin say."},
+        "contribution": {
+            **_or_null(_ref("number")),
+            "description": "What a slice adds to the difference of all rows: its own times its share of the weight; null for all rows.",
+        },
+        "count": _METRIC["properties"]["count"],
+        "direction": _METRIC["properties"]["direction"],
+        "params": _METRIC["properties"]["params"],
+        "slice": _METRIC["properties"]["slice"],
+        "signature": _METRIC["properties"]["signature"],
+    },
+    optional=("label",),
+)
+
+_CARRIED_ROW = _record(
+    "A row that carries the change. Rows are counted from 1.",
+    {
+        "source": {"type": "string"},
+        "row": {"type": "integer", "minimum": 1},
+        "candidate_source": {"type": "string"},
+        "candidate_row": {"type": "integer", "minimum": 1},
+        "label": {"description": "The name of a class, or what the file holds."},
+        "base_prediction": {"description": "A number, or a list of them."},
+        "prediction": {"description": "That of the candidate."},
+        "weight": _ref("number"),
+        "base_value": {**_ref("number"), "description": "The row's own value of the metric."},
+        "value": {**_ref("number"), "description": "That of the candidate."},
+        "contribution": {**_ref("number"), "description": "What the row adds to the difference of the means."},
+    },
+)
+
+_CANDIDATE = _record(
+    "What was read of a candidate, and how its rows met those of the base.",
+    {
+        "data": _ref("data"),
+        "unmatched_base": {**_COUNT, "description": "Rows of the base whose key the candidate does not have."},
+        "unmatched_candidate": {**_COUNT, "description": "Rows of the candidate whose key the base does not have."},
+        "decisions": _or_null(
+            _record(
+                "Rows decided for another class than before; of them, those that are right now, and those that were right before.",
+                {"changed": _COUNT, "fixed": _COUNT, "broken": _COUNT},
+            )
+        ),
+        "rows": _or_null(
+            _record(
+                "The rows whose own value of a metric grows most, and falls most.",
+                {
+                    "metric": {"type": "string"},
+                    "rising": {"type": "array", "items": _ref("carried_row")},
+                    "falling": {"type": "array", "items": _ref("carried_row")},
+                },
+            )
+        ),
+    },
+)
+
+COMPARISON: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "xent comparison",
+    **_record(
+        "What `xent compare` found.",
+        {
+            "schema_version": {"const": SCHEMA_VERSION},
+            "xent": {"type": "string", "description": "The version of xent that wrote this."},
+            "base": {**_ref("data"), "description": "Its rows that the first candidate has too."},
+            "candidates": {"type": "array", "minItems": 1, "items": _ref("candidate")},
+            "level": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            "margin": {**_or_null(_ref("number")), "description": "Differences within it on either side are as good as none."},
+            "differences": {"type": "array", "items": _ref("difference"), "description": "Of all rows, candidate by candidate."},
+            "slices": {"type": "array", "items": _ref("difference"), "description": "Of each slice, candidate by candidate."},
+            "gates": RESULT["properties"]["gates"],
+            "verdict": RESULT["properties"]["verdict"],
+        },
+    ),
+    "$defs": {
+        **{name: RESULT["$defs"][name] for name in ("number", "value", "data", "interval", "gate")},
+        "difference": _DIFFERENCE,
+        "candidate": _CANDIDATE,
+        "carried_row": _CARRIED_ROW,
+    },
+}
+
 _SUMS = _record(
     "Exact sums, one a slice: multiples of 2^-1074 as decimal strings, and how many values were no finite numbers.",
     {
@@ -269,5 +372,5 @@ STATE: dict[str, Any] = {
     "$defs": {"sums": _SUMS, "tally": _TALLY, "digest": {"type": "string", "pattern": "^[0-9a-f]{32}$"}},
 }
 
-SCHEMAS: dict[str, dict[str, Any]] = {"result": RESULT, "state": STATE, "config": CONFIG}
+SCHEMAS: dict[str, dict[str, Any]] = {"result": RESULT, "state": STATE, "config": CONFIG, "comparison": COMPARISON}
 """Every schema by the name under which `xent schema` prints it."""
