@@ -18,7 +18,7 @@ LAYERS = {"core": 0, "io": 1, "cli": 2}
 
 PACKAGES = {
     "core": {"numpy"},
-    "io": {"numpy", "pandas", "pyarrow", "fsspec", "aiohttp", "distributed", "ray"},
+    "io": {"numpy", "pandas", "pyarrow", "fsspec", "aiohttp", "distributed", "ray", "matplotlib"},
     "cli": {"click", "rich"},
 }
 """What each layer may import that is neither the standard library nor xent."""

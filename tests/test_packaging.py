@@ -23,6 +23,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 DEPENDENCIES = {"click", "numpy", "pandas", "pyarrow", "rich"}
 ENGINES = {"dask", "distributed", "ray"}  # What `--engine` names; imported when it does, and never required.
 REMOTE = {"aiohttp", "fsspec"}  # The extra `remote`.
+PLOTS = {"matplotlib"}  # The extra `plots`.
 
 
 def test_dependencies_are_exactly_five():
@@ -40,7 +41,7 @@ def test_nothing_else_is_imported():
             else:
                 continue
             imported.update({name.partition(".")[0]: path.name for name in names})
-    known = sys.stdlib_module_names | DEPENDENCIES | ENGINES | REMOTE | {"xent"}
+    known = sys.stdlib_module_names | DEPENDENCIES | ENGINES | REMOTE | PLOTS | {"xent"}
     foreign = {name: where for name, where in imported.items() if name not in known}
     assert foreign == {}
 

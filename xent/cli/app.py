@@ -21,6 +21,7 @@ COMMANDS = {
     "init": ("xent.cli.init_command", "Write a commented xent.toml for the files there are."),
     "inspect": ("xent.cli.inspect_command", "Look into files: columns, labels, ranges, and the command to evaluate them."),
     "top": ("xent.cli.top", "List the rows with the largest loss, or the smallest."),
+    "report": ("xent.cli.report", "Write one page of HTML to look at: values, slices, curves, the worst rows."),
     "explain": (
         "xent.cli.explain",
         "Show one metric as keras, exact, sklearn and torch compute it, and the rows that make the difference.",

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from xent.io.dataset import Dataset
     from xent.io.request import Request
 
-FORMATS = ("table", "json", "csv", "markdown")
+FORMATS = ("table", "json", "csv", "markdown", "html")
 _NUMBERS = ("base", "candidate", "difference", "adds", "p")
 """Columns of numbers."""
 
-SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown"}
+SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown", ".html": "html"}
 
 
 @click.command(
@@ -86,7 +86,7 @@ SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown"}
     multiple=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Also write the result there: .json, .csv or .md; repeatable; whole or not at all.",
+    help="Also write the result there: .json, .csv, .md or .html; repeatable; whole or not at all.",
 )
 @progress_option
 @gate_options
@@ -223,6 +223,10 @@ def _write(found: Comparison, formats: dict[Path, str]) -> None:
 
 def render(found: Comparison, form: str, *, to_terminal: bool = False) -> str:
     """The comparison as text in a format."""
+    if form == "html":
+        from xent.io.report import comparison_to_html
+
+        return comparison_to_html(found)
     if form != "table":
         from xent.io.comparison_text import FORMATS as TEXTS
 

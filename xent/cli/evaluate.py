@@ -13,19 +13,21 @@ from xent.cli.configuration import ConfiguredCommand
 from xent.cli.gating import gate_options
 from xent.cli.metrics_command import complete_metric
 from xent.cli.options import input_options, progress_option
-from xent.cli.outputs import FORMATS, check_state, output_formats, print_result, write_outputs
+from xent.cli.outputs import FORMATS, check_state, is_terminal, output_formats, print_result, write_outputs
+from xent.cli.plotting import plot_options
 from xent.cli.spreading import spreading_options
 from xent.io.request import MAX_SLICES
 
 if TYPE_CHECKING:
     from xent.cli.gating import Gating
+    from xent.cli.plotting import Plotting
     from xent.cli.spreading import Spreading
     from xent.core.metric import Metric
     from xent.core.specs import Spec
     from xent.core.table import Row
     from xent.core.tally import Confidence, NanPolicy
     from xent.io.dataset import Dataset
-    from xent.io.measured import Measured
+    from xent.io.measured import Surveyed
     from xent.io.request import Request
 
 CONVENTIONS = ("keras", "exact", "sklearn", "torch")
@@ -108,11 +110,13 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only the bare numbers, all digits, one a line.")
 @progress_option
+@plot_options
 @spreading_options
 @gate_options
 def command(
     request: Request,
     gating: Gating,
+    plotting: Plotting,
     spreading: Spreading,
     metrics: tuple[str, ...],
     group: str | None,
@@ -157,12 +161,14 @@ def command(
     if state is not None:
         check_state(state, formats, read, asked)
     spreading = spreading.checked([*formats, state], read, asked)
-    measured = evaluate_request(
+    plotting.check(spreading)
+    surveyed = evaluate_request(
         request,
         asked,
         flags,
         soft_flags,
         gating=gating,
+        plotting=plotting,
         nan=nan,
         from_logits=from_logits,
         confidence=confidence,
@@ -171,9 +177,12 @@ def command(
         quiet=quiet,
         progress=progress,
     )
-    result = gating.judged(measured.result(), measured)
-    write_outputs(result, formats, {} if state is None else {state: measured})
-    print_result(result, form, quiet=quiet)
+    result = gating.judged(surveyed.result(), surveyed.measured)
+    write_outputs(result, formats, {} if state is None else {state: surveyed.measured})
+    as_table = not quiet and (form or ("table" if is_terminal() else "json")) == "table"
+    asked_for = result._replace(metrics=result.metrics[: len(result.metrics) - surveyed.added]) if quiet else result
+    print_result(asked_for, form, quiet=quiet, bars=plotting.in_terminal)
+    plotting.draw(result, surveyed, below_table=as_table)
     spreading.finish()
     return gating.conclude(result, to_github="github" in (form, *formats.values()))
 
@@ -185,6 +194,7 @@ def evaluate_request(
     soft_flags: Mapping[str, Any],
     *,
     gating: Gating,
+    plotting: Plotting,
     nan: NanPolicy,
     from_logits: bool,
     confidence: Confidence | None,
@@ -192,24 +202,30 @@ def evaluate_request(
     spreading: Spreading,
     quiet: bool,
     progress: bool | None,
-) -> Measured:
+) -> Surveyed:
     """What was measured; without metrics, with the set for the task that the data show and with those that gates name."""
     from xent.cli.exits import say
     from xent.cli.progress import Progress
     from xent.cli.signals import watched
     from xent.io.dataset import open_dataset
+    from xent.io.measured import Surveyed
 
     with watched(spreading.patience), open_dataset(request) as dataset:
         if metrics is None:
             metrics = build(gating.with_gated(defaults_for(dataset)), flags, soft_flags)
         with Progress(dataset.rows, wanted=False if quiet and progress is None else progress) as bar:
-            measured = spreading.measure(
-                dataset, metrics, nan=nan, from_logits=from_logits, identify=identify, confidence=confidence, progress=bar.add
-            )
+            options: dict[str, Any] = {"nan": nan, "from_logits": from_logits, "identify": identify, "confidence": confidence}
+            if plotting.wanted:
+                from xent.io.survey import survey
+
+                curves = build(plotting.curves(metrics, dataset.task()), {}, soft_flags)
+                found = survey(dataset, metrics, curves, worst=1, **options, progress=bar.add)
+            else:
+                found = Surveyed(spreading.measure(dataset, metrics, **options, progress=bar.add))
         # Said last, so that a run that fails says nothing but why.
         for note in () if quiet else (*dataset.notes, *spreading.notes):
             say(note)
-        return measured
+        return found
 
 
 def wanted_intervals(gating: Gating, level: float | None, seed: int, cluster: str | None) -> Confidence | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,12 +27,18 @@ ARROWS = {"lower": "↓", "higher": "↑", "none": ""}
 MOST_VALUES = 12
 """So many values of an array are shown."""
 
+BAR_WIDTH = 10
+_EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
+
 MOST_SLICES = 50
 """So many slices are shown for each metric and way of slicing."""
 
 
-def result_table(result: Result, *, to_terminal: bool = False) -> str:
-    """Metrics with their values and rows, the worst slices first, then what was done to the predictions, then what was read."""
+def result_table(result: Result, *, to_terminal: bool = False, bars: bool = False) -> str:
+    """Metrics with their values and rows, the worst slices first, then what was done to the predictions, then what was read.
+
+    With `bars` a bar stands beside the value of every slice: as long as the value is far from 0, for one metric and way of slicing.
+    """
     ranked = worst_first(result.slices)
     rows = (*result.metrics, *(metric for slices in ranked for metric in slices[:MOST_SLICES]))
     sliced = any(metric.slice is not None for metric in rows)
@@ -40,6 +47,10 @@ def result_table(result: Result, *, to_terminal: bool = False) -> str:
     for column in ("metric", *(["slice"] if sliced else [])):
         table.add_column(column, overflow="fold")
     table.add_column("value", justify="right", no_wrap=True, style="bold")
+    bars = bars and sliced
+    if bars:
+        table.add_column("", no_wrap=True)
+        longest = {id(metric): _largest(slices) for slices in ranked for metric in slices}
     for level in levels:
         table.add_column(level_text(level), no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -47,7 +58,9 @@ def result_table(result: Result, *, to_terminal: bool = False) -> str:
     for metric in rows:
         where = [Text(_slice(metric))] if sliced else []
         sure = [Text(interval_text(metric.ci, level)) for level in levels]
-        table.add_row(_name(metric), *where, Text(shown(metric.value)), *sure, Text(ARROWS[metric.direction]), Text(f"{metric.count:,}"))
+        beside = [_bar(metric.value, longest.get(id(metric), 0.0))] if bars else []
+        counted = [Text(ARROWS[metric.direction]), Text(f"{metric.count:,}")]
+        table.add_row(_name(metric), *where, Text(shown(metric.value)), *beside, *sure, *counted)
     health = (Text(line, style="yellow") for line in _health_lines(result.metrics))
     left = sorted({len(slices) for slices in ranked if len(slices) > MOST_SLICES})
     more = [Text(f"the first {MOST_SLICES} of {count:,} slices; -f csv has all", style="dim") for count in left]
@@ -59,6 +72,22 @@ def result_table(result: Result, *, to_terminal: bool = False) -> str:
 
         gates = gate_parts(result)
     return printed([table, *more, *health, Text(data_line(result.data), style="dim"), *gates], to_terminal=to_terminal)
+
+
+def _largest(metrics: Sequence[MetricResult]) -> float:
+    return max((abs(metric.value) for metric in metrics if _is_finite(metric.value)), default=0.0)
+
+
+def _bar(value: Any, largest: float) -> Text:
+    """A bar of eighths of characters."""
+    if not largest or not _is_finite(value):
+        return Text("")
+    eighths = round(abs(value) / largest * BAR_WIDTH * 8)
+    return Text("█" * (eighths // 8) + _EIGHTHS[eighths % 8], style="cyan")
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def printed(parts: Sequence[Table | Text | str], *, to_terminal: bool = False) -> str:

@@ -44,9 +44,9 @@ def _check(kind: str, name: str) -> None:
 
         read_state(name)
     elif kind == "comparison":
-        from xent.io.results import check_comparison, read_bytes
+        from xent.io.results import parse_comparison, read_bytes
 
-        check_comparison(*read_bytes(name))
+        parse_comparison(*read_bytes(name))
     else:
         from xent.io.results import parse_result, read_bytes
 

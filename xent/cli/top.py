@@ -196,13 +196,8 @@ def _text(value: Any) -> str:
 
 
 def _scores(found: Found, record: dict[str, Any]) -> Any:
-    """The prediction; of one a class, that of the true class and that of the predicted one, which is what went wrong."""
-    row = found.rows[record["rank"] - 1]
-    scores = row.prediction
-    if not isinstance(scores, list) or row.predicted is None or not isinstance(row.label, int):
-        return scores
-    pairs = {number: f"{_text(found.class_name(number))} {scores[number]:.4g}" for number in (row.label, row.predicted)}
-    return ", ".join(pairs.values())
+    scores = found.decisive(record)
+    return ", ".join(f"{_text(name)} {score:.4g}" for name, score in scores.items()) if isinstance(scores, dict) else scores
 
 
 def _distribution(found: Found) -> list[str]:

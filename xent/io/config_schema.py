@@ -68,6 +68,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "checkpoint_seconds": {"type": "number", "minimum": 0},
     "quiet": _SWITCH,
     "progress": _SWITCH,
+    "plot": _SWITCH,
+    "plot_dir": _TEXT,
     "baseline": _TEXT,
     "allow_different_data": _SWITCH,
     "inconclusive": {"enum": ["pass", "fail"]},

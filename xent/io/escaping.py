@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+MOST_CHARACTERS = 160
+"""Where there is little room, a name that is longer is shortened."""
+
 
 def printable(text: str) -> str:
     r"""`text` with everything that is not a printable character written as a Python escape.
@@ -28,3 +31,12 @@ def shortened(text: str, most: int) -> str:
     mark = " ... "
     last = (most - len(mark)) // 2 - 1
     return text[: most - len(mark) - last] + mark + text[-last:]
+
+
+def named(text: str, most: int = MOST_CHARACTERS) -> str:
+    r"""`text` as it can be printed, and shortened where it is long.
+
+    >>> named("a\x1b\u2028"), len(named("x" * 10_000))
+    ('a\\x1b\\u2028', 160)
+    """
+    return shortened(printable(text), most)

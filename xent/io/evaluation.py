@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar, cast
 
 import numpy as np
 
@@ -24,9 +24,21 @@ if TYPE_CHECKING:
     from xent.core.metric import Metric
     from xent.io.checkpoint import Checkpoint
     from xent.io.dataset import Dataset
+    from xent.io.notebook import Evaluation
     from xent.io.row_pairs import RowPairs
 
-_Tally = TypeVar("_Tally", bound=Tally)
+
+class Accumulator(Protocol):
+    """What rows are added to, on every thread to one of its own: a tally, or several at once."""
+
+    def update(self, batch: Batch) -> None:
+        """Adds rows."""
+
+    def merge(self, other: Self) -> None:
+        """Adds the rows that another one has seen."""
+
+
+_Tally = TypeVar("_Tally", bound=Accumulator)
 
 
 def evaluate(
@@ -212,7 +224,8 @@ def tally_of(
         return consume
 
     try:
-        breaks = None if watch is None else Breaks(partial(watch.look, total), watch.every)
+        # Only tallies are watched.
+        breaks = None if watch is None else Breaks(partial(watch.look, cast("Callable[[], Tally]", total)), watch.every)
         work(parts, [consumer(tally) for tally in tallies], _order, breaks)
     except DomainError as error:
         raise dataset.located(error) from error
@@ -257,8 +270,8 @@ def evaluate_files(
     ci: float | None = None,
     seed: int = 0,
     **options: Any,
-) -> Result:
-    """What `xent eval` does, from Python.
+) -> Evaluation:
+    """What `xent eval` does, from Python. A notebook shows the result as a table, and `to_pandas()` makes a frame of it.
 
     Parameters
     ----------
@@ -286,6 +299,7 @@ def evaluate_files(
     from xent.core.judging import judge, level_needed, require_baseline, with_gated
     from xent.core.specs import default_specs, parse_spec
     from xent.core.table import table
+    from xent.io.notebook import Evaluation
 
     conditions = as_gates(gates)
     earlier = None
@@ -302,9 +316,9 @@ def evaluate_files(
         measured = measure(dataset, built, nan=nan, from_logits=from_logits, confidence=confidence)
     result = measured.result()
     if not conditions or earlier is None:
-        return judge(result, conditions) if conditions else result
+        return Evaluation(*(judge(result, conditions) if conditions else result))
     changes = earlier.changes_to(measured)
-    return judge(result, conditions, earlier.result, allow_different_data=allow_different_data, changes=changes)
+    return Evaluation(*judge(result, conditions, earlier.result, allow_different_data=allow_different_data, changes=changes))
 
 
 def confidence_of(level: float | None, seed: int, cluster: str | None) -> Confidence | None:

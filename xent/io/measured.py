@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from xent.core.result import DataReport, MetricResult, Result
 from xent.io.shards import WHOLE, Share
 
 if TYPE_CHECKING:
+    from xent.core.loss_distribution import LossDistribution
     from xent.core.tally import Tally
     from xent.io.slices import By, Key
+    from xent.io.top_rows import Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +100,30 @@ class Measured:
         return type(self)(
             tally, data, tuple(mine.merge(theirs) for mine, theirs in zip(self.slices, other.slices, strict=True)), self.shares
         )
+
+
+class Surveyed(NamedTuple):
+    """What was measured, and what was found beside it in the same pass, for whoever wants to see it.
+
+    Attributes
+    ----------
+    measured : the metrics, of all rows and of every slice
+    curves : values that were measured of all rows alone
+    found : the rows of the largest losses, and how the losses of all are distributed; None where there are none
+    added : so many of the last values were measured for figures, whether anybody asked for them or not
+    """
+
+    measured: Measured
+    curves: tuple[MetricResult, ...] = ()
+    found: Found | None = None
+    added: int = 0
+
+    def result(self) -> Result:
+        """The values, the curves behind the others."""
+        result = self.measured.result()
+        return result._replace(metrics=(*result.metrics, *self.curves))
+
+    @property
+    def losses(self) -> tuple[str, LossDistribution] | None:
+        """The name of the loss, and its distribution."""
+        return None if self.found is None else (self.found.metric.name, self.found.losses)

@@ -1,13 +1,14 @@
-"""Results read back from the JSON that `xent eval` wrote. What comes from a file is checked before it is believed."""
+"""Results and comparisons read back from the JSON that xent wrote. What comes from a file is checked before it is believed."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from xent.core.differences import CandidateReport, CarriedRow, CarriedRows, Comparison, Decisions, Difference
 from xent.core.errors import DataError
 from xent.core.judging import verdict_of
 from xent.core.result import SCHEMA_VERSION, DataReport, HealthReport, Interval, MetricResult, Result
@@ -44,9 +45,15 @@ def parse_result(content: bytes, name: str) -> Result:
     return _read_as(content, name, RESULT, "result", "eval", _result)
 
 
-def check_comparison(content: bytes, name: str) -> None:
-    """Raises `DataError` where a text in JSON holds no comparison; `name` is that of the file."""
-    _read_as(content, name, COMPARISON, "comparison", "compare", dict)
+def parse_comparison(content: bytes, name: str) -> Comparison:
+    """The comparison that a text in JSON holds; `name` is that of the file, for messages.
+
+    Raises
+    ------
+    DataError
+        It holds none.
+    """
+    return _read_as(content, name, COMPARISON, "comparison", "compare", _comparison)
 
 
 def _read_as(
@@ -112,6 +119,51 @@ def _result(plain: Mapping[str, Any]) -> Result:
         gates=gates,
         # Not the one that stands there: the verdict is what the gates say.
         verdict=verdict_of(gates),
+    )
+
+
+def _comparison(plain: Mapping[str, Any]) -> Comparison:
+    gates = tuple(_gate(gate) for gate in plain["gates"])
+    return Comparison(
+        xent=plain["xent"],
+        base=_data(plain["base"]),
+        candidates=tuple(_candidate(one) for one in plain["candidates"]),
+        level=plain["level"],
+        margin=_number(plain["margin"]),
+        differences=tuple(_difference(one) for one in plain["differences"]),
+        slices=tuple(_difference(one) for one in plain["slices"]),
+        gates=gates,
+        verdict=verdict_of(gates),
+    )
+
+
+def _candidate(plain: Mapping[str, Any]) -> CandidateReport:
+    decisions, rows = plain["decisions"], plain["rows"]
+    return CandidateReport(
+        data=_data(plain["data"]),
+        unmatched_base=plain["unmatched_base"],
+        unmatched_candidate=plain["unmatched_candidate"],
+        decisions=None if decisions is None else Decisions(**decisions),
+        rows=None if rows is None else CarriedRows(rows["metric"], _carried(rows["rising"]), _carried(rows["falling"])),
+    )
+
+
+def _carried(rows: Sequence[Mapping[str, Any]]) -> tuple[CarriedRow, ...]:
+    numbers = ("weight", "base_value", "value", "contribution")
+    return tuple(CarriedRow(**{**row, **{key: _number(row[key]) for key in numbers}}) for row in rows)
+
+
+_OF_DIFFERENCES = ("value", "difference", "standard_error", "p_value", "p_adjusted", "contribution")
+_AS_THEY_ARE = ("name", "candidate", "better", "worse", "finding", "count", "direction", "params", "slice", "signature")
+
+
+def _difference(plain: Mapping[str, Any]) -> Difference:
+    return Difference(
+        **{key: _number(plain[key]) for key in _OF_DIFFERENCES},
+        **{key: plain[key] for key in _AS_THEY_ARE},
+        base=_number(plain["base_value"]),
+        label=plain.get("label"),
+        ci=_interval(plain["ci"]),
     )
 
 

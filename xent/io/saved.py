@@ -7,9 +7,10 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from xent.io.results import parse_result, read_bytes
+from xent.io.results import parse_comparison, parse_result, read_bytes
 
 if TYPE_CHECKING:
+    from xent.core.differences import Comparison
     from xent.core.gate_intervals import Changes
     from xent.core.result import Result
     from xent.io.measured import Measured
@@ -40,13 +41,19 @@ def read_saved(name: str) -> Saved:
     DataError
         The file cannot be read, or holds neither.
     """
-    content, shown = read_bytes(name)
-    if _is_state(content):
-        from xent.io.state_file import parse_state
+    return _saved_in(*read_bytes(name))
 
-        measured = parse_state(content, shown)
-        return Saved(measured.result(), measured)
-    return Saved(parse_result(content, shown))
+
+def read_any(name: str) -> Saved | Comparison:
+    """The same, or the comparison in a file that `xent compare` wrote.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or holds none of them.
+    """
+    content, shown = read_bytes(name)
+    return parse_comparison(content, shown) if _has(content, "candidates") else _saved_in(content, shown)
 
 
 def as_saved(saved: Result | str | os.PathLike[str]) -> Saved:
@@ -60,12 +67,22 @@ def as_saved(saved: Result | str | os.PathLike[str]) -> Saved:
     return read_saved(os.fspath(saved)) if isinstance(saved, str | os.PathLike) else Saved(saved)
 
 
-def _is_state(content: bytes) -> bool:
+def _saved_in(content: bytes, shown: str) -> Saved:
     # Most files are results, which need not be read twice to see that.
-    if _MAY_BE_STATE.search(content) is None:
+    if _MAY_BE_STATE.search(content) is not None and _has(content, "kind", "state"):
+        from xent.io.state_file import parse_state
+
+        measured = parse_state(content, shown)
+        return Saved(measured.result(), measured)
+    return Saved(parse_result(content, shown))
+
+
+def _has(content: bytes, key: str, value: object = None) -> bool:
+    """Whether a text is an object in JSON with a key, and with a value of it where one is asked for."""
+    if f'"{key}"'.encode() not in content:
         return False
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
         return False
-    return isinstance(found, dict) and found.get("kind") == "state"
+    return isinstance(found, dict) and key in found and (value is None or found[key] == value)

@@ -118,6 +118,14 @@ class Found:
         names = self.data.class_names
         return names[number] if names is not None and isinstance(number, int) and 0 <= number < len(names) else number
 
+    def decisive(self, record: Mapping[str, Any]) -> Any:
+        """The prediction of a record; of one a class, by name that of the true class and that of the predicted one: what went wrong."""
+        row = self.rows[record["rank"] - 1]
+        scores = row.prediction
+        if not isinstance(scores, list) or row.predicted is None or not isinstance(row.label, int):
+            return scores
+        return {self.class_name(number): scores[number] for number in (row.label, row.predicted)}
+
     def records(self) -> Iterator[dict[str, Any]]:
         """Every row as plain values."""
         keys = [[None] * len(self.keys)] * len(self.rows)
@@ -184,12 +192,17 @@ def find_top(
     """
     kind = partial(KeptRows, limit=limit, smallest=smallest)
     tally = tally_of(dataset, [metric], kind, nan=nan, from_logits=from_logits, progress=progress)
+    return found_by(tally, dataset.request.keep, data_report(dataset, tally))
+
+
+def found_by(tally: KeptRows, keys: tuple[str, ...], data: DataReport) -> Found:
+    """What a tally of all rows has found; `keys` are the columns among those kept that tell which rows they are."""
     return Found(
         metric=tally.results()[0],
-        order="smallest" if smallest else "largest",
+        order="smallest" if tally.smallest else "largest",
         rows=tuple(tally.rows_kept),
-        keys=dataset.request.keep,
+        keys=keys,
         columns=tally.columns,
         losses=tally.distribution(),
-        data=data_report(dataset, tally),
+        data=data,
     )

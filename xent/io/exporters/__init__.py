@@ -23,6 +23,8 @@ EXPORTERS = {
     "github": "github_exporter:to_github",
     "gitlab": "gitlab_exporter:to_gitlab",
     "openmetrics": "openmetrics_exporter:to_openmetrics",
+    "html": "html_exporter:to_html",
+    "dvc": "dvc_exporter:to_dvc",
 }
 """Module and function by format; an exporter is imported when its format is asked for."""
 
@@ -31,6 +33,7 @@ BINARY = ("parquet",)
 
 SUFFIXES = {
     ".gitlab.json": "gitlab",
+    ".dvc.json": "dvc",
     ".json": "json",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -42,6 +45,8 @@ SUFFIXES = {
     ".pq": "parquet",
     ".xml": "junit",
     ".openmetrics": "openmetrics",
+    ".html": "html",
+    ".htm": "html",
 }
 """Format by the ending of a file; the first that fits."""
 
