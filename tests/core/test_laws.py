@@ -220,7 +220,7 @@ confidences = st.sampled_from([None, Confidence(0.95), Confidence(0.9, 7, True)]
 
 
 @EVERY_VARIANT
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(random=seeds, count=counts, weighted=st.booleans(), soft=st.booleans(), groups=st.sampled_from([1, 2]), confidence=confidences)
 def test_chunks_merges_and_order_change_no_bit(case, random, count, weighted, soft, groups, confidence):
     case = replace(case, confidence=confidence)
