@@ -235,7 +235,10 @@ def wilson(share: Any, error: Any, trials: Any, level: float) -> Estimate:
     scale = 1.0 + z * z / trials
     middle = (share + z * z / (2.0 * trials)) / scale
     reach = z / scale * np.sqrt(share * (1.0 - share) / trials + z * z / (4.0 * trials * trials))
-    return Estimate(error, np.maximum(0.0, middle - reach), np.minimum(1.0, middle + reach), "wilson")
+    # At its ends the interval is that of a share exactly, which rounding would miss.
+    low = np.where((share == 0.0) & (trials > 0.0), 0.0, middle - reach)
+    high = np.where((share == 1.0) & (trials > 0.0), 1.0, middle + reach)
+    return Estimate(error, np.maximum(0.0, low), np.minimum(1.0, high), "wilson")
 
 
 @dataclass(frozen=True, slots=True)
