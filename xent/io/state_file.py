@@ -282,4 +282,6 @@ def _slices(one: Mapping[str, Any], tally: Tally) -> Slices:
         raise ValueError(f"{len(keys)} slices have {len(counts)} counts and {len(weights)} weights")
     states = {need: state_from_json(state) for need, state in zip(tally.needs, one["states"], strict=True) if state is not None}
     tally.add(states, counts, weights)
+    # States of more groups than there are slices would be found out only when they are merged.
+    tally.regrouped(np.arange(len(keys)), len(keys))
     return Slices(By(", ".join(column.name for column in columns), columns), keys, tally)
