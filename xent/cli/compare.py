@@ -10,8 +10,7 @@ import click
 
 from xent.cli.configuration import ConfiguredCommand
 from xent.cli.gating import gate_options
-from xent.cli.metrics_command import complete_metric
-from xent.cli.options import pair_options, progress_option
+from xent.cli.options import format_option, from_logits_option, metrics_option, nan_option, output_option, pair_options, progress_option
 from xent.io.request import MAX_SLICES
 
 if TYPE_CHECKING:
@@ -40,17 +39,9 @@ SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown", ".html": "html"}
         "xent compare main.csv pull.csv --gate 'delta(binary_crossentropy) <= 0.005 decide=proven-bad'",
     ),
 )
-@click.option(
-    "-m",
-    "--metric",
-    "metrics",
-    multiple=True,
-    metavar="SPEC",
-    shell_complete=complete_metric,
-    help="name or name:key=value,key=value, or label=name:...; repeatable. Without it: a set for the task found.",
-)
+@metrics_option()
 @pair_options
-@click.option("--from-logits", is_flag=True, help="The predictions are logits.")
+@from_logits_option
 @click.option("--by", multiple=True, metavar="COL[,COL...]", help="Also the differences of every slice, by columns of BASE; repeatable.")
 @click.option(
     "--max-slices", metavar="N", type=click.IntRange(min=1), default=MAX_SLICES, show_default=True, help="The most slices of a --by."
@@ -69,25 +60,9 @@ SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown", ".html": "html"}
 )
 @click.option("--cluster", metavar="COL", help="Rows of one value of this column of BASE are correlated, as those of one user are.")
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Deals rows into other folds, where folds are used.")
-@click.option(
-    "--nan",
-    type=click.Choice(("error", "skip", "propagate")),
-    default="error",
-    show_default=True,
-    help="What to do with rows in which a value is missing in either file.",
-)
-@click.option(
-    "-f", "--format", "form", type=click.Choice(FORMATS), help="How to print the result: table by default on a terminal, else json."
-)
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Also write the result there: .json, .csv, .md or .html; repeatable; whole or not at all.",
-)
+@nan_option(" in either file")
+@format_option(FORMATS)
+@output_option(": .json, .csv, .md or .html")
 @progress_option
 @gate_options
 def command(

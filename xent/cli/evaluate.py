@@ -11,8 +11,7 @@ import click
 
 from xent.cli.configuration import ConfiguredCommand
 from xent.cli.gating import gate_options
-from xent.cli.metrics_command import complete_metric
-from xent.cli.options import input_options, progress_option
+from xent.cli.options import format_option, from_logits_option, input_options, metrics_option, nan_option, output_option, progress_option
 from xent.cli.outputs import FORMATS, check_state, is_terminal, output_formats, print_result, write_outputs
 from xent.cli.plotting import plot_options
 from xent.cli.spreading import spreading_options
@@ -48,15 +47,7 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
         "zcat preds.csv.gz | xent eval - --input-format csv -q",
     ),
 )
-@click.option(
-    "-m",
-    "--metric",
-    "metrics",
-    multiple=True,
-    metavar="SPEC",
-    shell_complete=complete_metric,
-    help="name or name:key=value,key=value, or label=name:...; repeatable. Without it: a set for the task found.",
-)
+@metrics_option()
 @input_options
 @click.option("--group", metavar="COL", help="Rows of one value are the documents of one query, for metrics of rankings.")
 @click.option("--ci", metavar="LEVEL", type=float, help="Confidence intervals of this level, such as 0.95, for every metric and slice.")
@@ -76,7 +67,7 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
     show_default=True,
     help="The most slices that a --by may make.",
 )
-@click.option("--from-logits", is_flag=True, help="The predictions are logits.")
+@from_logits_option
 @click.option("--label-smoothing", type=float, metavar="X", help="Smoothing of the labels, for the metrics that take it.")
 @click.option("--axis", type=int, metavar="N", help="Axis of the classes, for the metrics that take it.")
 @click.option("--ignore-class", type=int, metavar="N", help="Leave out rows of this label, for the metrics that take it.")
@@ -86,25 +77,9 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
     help="Whose treatment of probabilities: keras clips and renormalises (default), "
     "exact does neither, sklearn and torch do as those libraries.",
 )
-@click.option(
-    "--nan",
-    type=click.Choice(("error", "skip", "propagate")),
-    default="error",
-    show_default=True,
-    help="What to do with rows in which a value is missing.",
-)
-@click.option(
-    "-f", "--format", "form", type=click.Choice(FORMATS), help="How to print the result: table by default on a terminal, else json."
-)
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Also write the result there, in the format of its ending; repeatable; whole or not at all.",
-)
+@nan_option()
+@format_option(FORMATS)
+@output_option()
 @click.option(
     "--state", metavar="FILE", type=click.Path(path_type=Path), help="Also write the state there: xent merge makes one result of several."
 )

@@ -9,7 +9,7 @@ import click
 
 from xent.cli.examples import Command
 from xent.cli.metrics_command import complete_metric
-from xent.cli.options import input_options, progress_option
+from xent.cli.options import format_option, from_logits_option, input_options, nan_option, progress_option
 
 if TYPE_CHECKING:
     from xent.core.comparison import Example, Gap
@@ -37,17 +37,9 @@ if TYPE_CHECKING:
     help="name or name:key=value,key=value; a metric that takes a convention.",
 )
 @input_options
-@click.option("--from-logits", is_flag=True, help="The predictions are logits.")
-@click.option(
-    "--nan",
-    type=click.Choice(("error", "skip", "propagate")),
-    default="error",
-    show_default=True,
-    help="What to do with rows in which a value is missing.",
-)
-@click.option(
-    "-f", "--format", "form", type=click.Choice(("table", "json")), help="How to print it: table by default on a terminal, else json."
-)
+@from_logits_option
+@nan_option()
+@format_option(("table", "json"), "it")
 @progress_option
 def command(request: Request, metric: str, from_logits: bool, nan: NanPolicy, form: str | None, progress: bool | None) -> None:
     """Compute a metric of SOURCE... under the conventions keras, exact, sklearn and torch, in one pass.

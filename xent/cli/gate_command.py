@@ -9,6 +9,7 @@ import click
 
 from xent.cli.configuration import ConfiguredCommand
 from xent.cli.gating import gate_options
+from xent.cli.options import format_option, output_option
 from xent.cli.outputs import FORMATS, is_terminal, output_formats, render, write_outputs
 
 if TYPE_CHECKING:
@@ -27,18 +28,8 @@ if TYPE_CHECKING:
 )
 @click.argument("saved", metavar="RESULT")
 @gate_options
-@click.option(
-    "-f", "--format", "form", type=click.Choice(FORMATS), help="How to print the result: table by default on a terminal, else json."
-)
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Also write the result there, in the format of its ending; repeatable; whole or not at all.",
-)
+@format_option(FORMATS)
+@output_option()
 @click.option("-q", "--quiet", is_flag=True, help="Print only the verdict: pass, fail, inconclusive or none.")
 def command(saved: str, gating: Gating, form: str | None, outputs: tuple[Path, ...], quiet: bool) -> int:
     """Judge RESULT, the JSON or the state that xent eval wrote (- for standard input), by gates.

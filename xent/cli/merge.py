@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from xent.cli.examples import Command
+from xent.cli.options import format_option, output_option
 from xent.cli.outputs import FORMATS, check_state, output_formats, print_result, write_outputs
 
 
@@ -20,18 +21,8 @@ from xent.cli.outputs import FORMATS, check_state, output_formats, print_result,
     ),
 )
 @click.argument("states", nargs=-1, required=True, metavar="STATE...")
-@click.option(
-    "-f", "--format", "form", type=click.Choice(FORMATS), help="How to print the result: table by default on a terminal, else json."
-)
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Also write the result there, in the format of its ending; repeatable; whole or not at all.",
-)
+@format_option(FORMATS)
+@output_option()
 @click.option("--state", metavar="FILE", type=click.Path(path_type=Path), help="Also write the merged state.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the bare numbers, all digits, one a line.")
 def command(states: tuple[str, ...], form: str | None, outputs: tuple[Path, ...], state: Path | None, quiet: bool) -> None:

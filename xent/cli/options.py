@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from xent.cli.metrics_command import complete_metric
 from xent.io.request import RETRIES
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ _PAIRING = (
     click.option("--candidate-pred", metavar="COL", help="Prediction column of the candidates, where it is not that of the base."),
     click.option("--on", metavar="COL", help="Key column by which rows are paired; without it, first row with first row."),
 )
+
+_FROM_LOGITS = click.option("--from-logits", is_flag=True, help="The predictions are logits.")
 
 _PROGRESS = click.option("--progress/--no-progress", default=None, help="Progress on standard error; by default on a terminal.")
 
@@ -116,6 +119,55 @@ def _with_requests(command: _F, arguments: tuple[Callable[[Any], Any], ...]) -> 
     for option in reversed((*arguments, *_PAIRING, *_COLUMNS, *_READING)):
         with_requests = option(with_requests)
     return with_requests  # type: ignore[return-value]  # The same.
+
+
+def metrics_option(more: str = "") -> Callable[[_F], _F]:
+    """`-m`, as `metrics`; `more` ends its help."""
+    return click.option(
+        "-m",
+        "--metric",
+        "metrics",
+        multiple=True,
+        metavar="SPEC",
+        shell_complete=complete_metric,
+        help=f"name or name:key=value,key=value, or label=name:...; repeatable. Without it: a set for the task found.{more}",
+    )
+
+
+def nan_option(more: str = "") -> Callable[[_F], _F]:
+    """`--nan`; `more` ends its help."""
+    return click.option(
+        "--nan",
+        type=click.Choice(("error", "skip", "propagate")),
+        default="error",
+        show_default=True,
+        help=f"What to do with rows in which a value is missing{more}.",
+    )
+
+
+def format_option(formats: Sequence[str], what: str = "the result") -> Callable[[_F], _F]:
+    """`--format`, as `form`; None where it was not given."""
+    return click.option(
+        "-f", "--format", "form", type=click.Choice(formats), help=f"How to print {what}: table by default on a terminal, else json."
+    )
+
+
+def output_option(endings: str = ", in the format of its ending") -> Callable[[_F], _F]:
+    """`--output`, as `outputs`; `endings` says which formats there are."""
+    return click.option(
+        "-o",
+        "--output",
+        "outputs",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help=f"Also write the result there{endings}; repeatable; whole or not at all.",
+    )
+
+
+def from_logits_option(command: _F) -> _F:
+    """`--from-logits`."""
+    return _FROM_LOGITS(command)
 
 
 def progress_option(command: _F) -> _F:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from xent.cli.examples import Command
-from xent.cli.metrics_command import complete_metric
-from xent.cli.options import perhaps_pair_options, progress_option
+from xent.cli.options import format_option, from_logits_option, metrics_option, nan_option, perhaps_pair_options, progress_option
 
 if TYPE_CHECKING:
     from xent.core.tally import NanPolicy
@@ -28,15 +27,7 @@ FORMATS = ("table", "json")
         "xent power main.csv pull.csv --on id -m categorical_crossentropy --detect 0.002",
     ),
 )
-@click.option(
-    "-m",
-    "--metric",
-    "metrics",
-    multiple=True,
-    metavar="SPEC",
-    shell_complete=complete_metric,
-    help="name or name:key=value,key=value, or label=name:...; repeatable. Without it: a set for the task found.",
-)
+@metrics_option()
 @perhaps_pair_options
 @click.option(
     "--detect", metavar="X", type=click.FloatRange(min=0, min_open=True), help="Also the rows that it takes to show a change of X."
@@ -52,15 +43,9 @@ FORMATS = ("table", "json")
 @click.option("--ci", "level", metavar="LEVEL", type=float, default=0.95, show_default=True, help="Level of the intervals that find it.")
 @click.option("--cluster", metavar="COL", help="Rows of one value of this column are correlated, as those of one user are.")
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Deals rows into other folds, where folds are used.")
-@click.option("--from-logits", is_flag=True, help="The predictions are logits.")
-@click.option(
-    "--nan",
-    type=click.Choice(("error", "skip", "propagate")),
-    default="error",
-    show_default=True,
-    help="What to do with rows in which a value is missing.",
-)
-@click.option("-f", "--format", "form", type=click.Choice(FORMATS), help="How to print it: table by default on a terminal, else json.")
+@from_logits_option
+@nan_option()
+@format_option(FORMATS, "it")
 @progress_option
 def command(
     requests: list[Request],

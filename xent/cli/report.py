@@ -10,8 +10,7 @@ import click
 
 from xent.cli.configuration import ConfiguredCommand
 from xent.cli.gating import gate_options
-from xent.cli.metrics_command import complete_metric
-from xent.cli.options import input_options, progress_option
+from xent.cli.options import from_logits_option, input_options, metrics_option, nan_option, progress_option
 from xent.io.request import MAX_SLICES
 
 if TYPE_CHECKING:
@@ -37,15 +36,7 @@ SAVED = (".json", ".state")
         "xent report comparison.json -o report.html",
     ),
 )
-@click.option(
-    "-m",
-    "--metric",
-    "metrics",
-    multiple=True,
-    metavar="SPEC",
-    shell_complete=complete_metric,
-    help="name or name:key=value,key=value, or label=name:...; repeatable. Without it: a set for the task found. Curves come with both.",
-)
+@metrics_option(" Curves come with both.")
 @input_options
 @click.option("--by", multiple=True, metavar="COL[,COL...]", help="Also the values of every slice of the rows; repeatable.")
 @click.option(
@@ -56,14 +47,8 @@ SAVED = (".json", ".state")
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Deals rows into other folds, where intervals use folds.")
 @click.option("--worst", metavar="N", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many of the worst rows.")
 @click.option("--key", "keys", metavar="COL", multiple=True, help="Column that tells which row it is, shown with the worst; repeatable.")
-@click.option("--from-logits", is_flag=True, help="The predictions are logits.")
-@click.option(
-    "--nan",
-    type=click.Choice(("error", "skip", "propagate")),
-    default="error",
-    show_default=True,
-    help="What to do with rows in which a value is missing.",
-)
+@from_logits_option
+@nan_option()
 @click.option("-o", "--output", metavar="FILE.html", type=click.Path(path_type=Path), help="Where to write it; else standard output.")
 @progress_option
 @gate_options

@@ -11,7 +11,7 @@ import click
 
 from xent.cli.examples import Command
 from xent.cli.metrics_command import complete_metric
-from xent.cli.options import input_options, progress_option
+from xent.cli.options import format_option, from_logits_option, input_options, nan_option, progress_option
 
 if TYPE_CHECKING:
     from xent.core.metric import Metric
@@ -45,15 +45,9 @@ FORMATS = ("table", "json", "jsonl", "csv", "markdown", "parquet")
 @click.option("--smallest", is_flag=True, help="The rows with the smallest values instead.")
 @click.option("--key", "keys", metavar="COL", multiple=True, help="Column that tells which row it is; repeatable.")
 @input_options
-@click.option("--from-logits", is_flag=True, help="The predictions are logits.")
-@click.option(
-    "--nan",
-    type=click.Choice(("error", "skip", "propagate")),
-    default="error",
-    show_default=True,
-    help="What to do with rows in which a value is missing; propagate lists them before all others.",
-)
-@click.option("-f", "--format", "form", type=click.Choice(FORMATS), help="How to print them: table by default on a terminal, else json.")
+@from_logits_option
+@nan_option("; propagate lists them before all others")
+@format_option(FORMATS, "them")
 @click.option(
     "--save",
     metavar="FILE.parquet",
