@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xent.core.lazy import np
+from xent.core.row_values import lowest_rows
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
@@ -64,7 +65,7 @@ class Carriers:
             ranks = sign * changes
             bound = sign * kept[-1].change if len(kept) == self.limit else 0.0
             # Strictly below 0, but as far as the last one that is kept, which a row from further ahead may take the place of.
-            rows = _first(np.flatnonzero((ranks < 0.0) & (ranks <= bound)), ranks, block, self.limit)
+            rows = lowest_rows(np.flatnonzero((ranks < 0.0) & (ranks <= bound)), ranks, block, self.limit)
             columns = zip(*(column[rows].tolist() for column in (changes, base, candidate, weights)), strict=True)
             self._keep(kept, (_carrier(block, row, *values) for row, values in zip(rows.tolist(), columns, strict=True)), sign)
 
@@ -75,14 +76,6 @@ class Carriers:
 
     def _keep(self, kept: list[Carrier], found: Iterable[Carrier], sign: float) -> None:
         kept[:] = sorted((*kept, *found), key=lambda row: (sign * row.change, row.place))[: self.limit]
-
-
-def _first(rows: Array, ranks: Array, block: Batch, limit: int) -> Array:
-    """The `limit` of some rows that have the lowest ranks, those of equal rank by their place."""
-    if len(rows) > limit:
-        rows = rows[ranks[rows] <= np.partition(ranks[rows], limit - 1)[limit - 1]]
-    numbers = rows if block.row_numbers is None else block.row_numbers[rows]
-    return np.asarray(rows[np.lexsort((numbers, ranks[rows]))][:limit])
 
 
 def _carrier(block: Batch, row: int, change: float, base_value: float, value: float, weight: float) -> Carrier:

@@ -32,3 +32,15 @@ def row_values(batch: Batch, lift: LiftBy) -> tuple[Array, Array]:
     sums, shares = rows_of(np.where(mask, values, 0.0), mask)
     means = np.divide(sums, shares, out=np.zeros(len(sums)), where=shares > 0.0)
     return means, weights
+
+
+def lowest_rows(rows: Array, ranks: Array, block: Batch, limit: int) -> Array:
+    """The `limit` of some rows, in ascending order, that have the lowest `ranks`; of equal rank, those that stand first in their source."""
+    if len(rows) <= limit:
+        return rows
+    found = ranks[rows]
+    bound = np.partition(found, limit - 1)[limit - 1]
+    below, equal = rows[found < bound], rows[found == bound]
+    if block.row_numbers is not None:
+        equal = equal[np.argsort(block.row_numbers[equal], kind="stable")]
+    return np.concatenate([below, equal[: limit - len(below)]])

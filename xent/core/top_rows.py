@@ -15,7 +15,7 @@ from xent.core.errors import UsageError
 from xent.core.lazy import np
 from xent.core.loss_distribution import LossDistribution, loss_cells
 from xent.core.metric import LiftBy
-from xent.core.row_values import has_row_values, row_values
+from xent.core.row_values import has_row_values, lowest_rows, row_values
 from xent.core.tally import Need, Tally
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class TopRows(Tally):
         last = self._rank(self.rows_kept[-1]) if full else (math.inf, (0, 0))
         if full:
             candidates &= ranks <= last[0]
-        for row in _first(np.flatnonzero(candidates), ranks, self.limit).tolist():
+        for row in lowest_rows(np.flatnonzero(candidates), ranks, block, self.limit).tolist():
             place = block.place(row)
             if not full or (ranks[row], place) < last:
                 yield self._row(block, row, place, float(losses[row]), float(weights[row]))
@@ -141,16 +141,6 @@ def _ranked(losses: Array, smallest: bool) -> Array:
     """Numbers that ascend from the best row on."""
     ranks = np.where(np.isnan(losses), np.inf, losses)
     return ranks if smallest else -ranks
-
-
-def _first(rows: Array, ranks: Array, limit: int) -> Array:
-    """The `limit` rows of the lowest ranks, the earlier ones of equal rank."""
-    if len(rows) <= limit:
-        return rows
-    found = ranks[rows]
-    bound = np.partition(found, limit - 1)[limit - 1]
-    below, equal = rows[found < bound], rows[found == bound]
-    return np.concatenate([below, equal[: limit - len(below)]])
 
 
 def _class_number(label: Array, *, over_classes: bool) -> Array:
