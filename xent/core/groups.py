@@ -15,18 +15,20 @@ if TYPE_CHECKING:
 class Groups:
     """The slice of every row: `codes`, shape (n,), in `range(count)`.
 
-    Reductions run over the codes with `numpy.bincount`, in one pass whatever the number of slices. Where rows are sliced in several
+    Reductions run over the codes with `numpy.add.at`, in one pass whatever the number of slices. Where rows are sliced in several
     ways, or slices are still being discovered, a group is a part of one slice of each way: `places` holds, for every way, the number of
-    the slice that each group belongs to, shape (count,).
+    the slice that each group belongs to, shape (count,). Whoever has counted the rows of each group already says so in `known_sizes`.
     """
 
     codes: npt.NDArray[np.intp]
     count: int
     places: tuple[npt.NDArray[np.intp], ...] = ()
+    known_sizes: npt.NDArray[np.intp] | None = None
 
     def sizes(self) -> npt.NDArray[np.int64]:
         """The number of rows of each group, shape (count,)."""
-        return np.bincount(self.codes, minlength=self.count).astype(np.int64)
+        found = np.bincount(self.codes, minlength=self.count) if self.known_sizes is None else self.known_sizes
+        return found.astype(np.int64)
 
     def count_where(self, found: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         """The number of rows of each group for which `found`, shape (n,), holds."""
@@ -42,7 +44,9 @@ class Groups:
 
     def at(self, rows: slice | npt.NDArray[Any]) -> Groups:
         """The same slices for some of the rows."""
-        return Groups(self.codes[rows], self.count, self.places)
+        codes = self.codes[rows]
+        all_of_them = isinstance(rows, slice) and len(codes) == len(self.codes)
+        return Groups(codes, self.count, self.places, self.known_sizes if all_of_them else None)
 
 
 def regrouped(values: npt.NDArray[Any], places: npt.NDArray[np.intp], count: int, *, largest: bool = False) -> npt.NDArray[Any]:

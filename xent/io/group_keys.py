@@ -66,7 +66,7 @@ def distinct_values(column: Column) -> tuple[list[Any], npt.NDArray[np.intp]]:
         numbers = values_of(array)
         low, high = int(numbers.min()), int(numbers.max())
         if high - low < _FEW and high < 2**63:
-            return list(range(low, high + 1)), numbers.astype(np.intp) - low
+            return list(range(low, high + 1)), np.subtract(numbers, low, dtype=np.intp, casting="unsafe")
     encoded: Any = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     values = [*encoded.dictionary.to_pylist(), None]
     if encoded.null_count == 0:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from xent.core.errors import UsageError
-from xent.core.groups import Groups
+from xent.core.groups import Groups, regrouped
 from xent.io.columns import numbers_of
 from xent.io.group_keys import distinct_values
 from xent.io.sources import natural_key
@@ -166,19 +166,21 @@ class Slicer:
             There are more slices than allowed.
         """
         coded = {column: _coded(column, columns[column.column]) for column in self._columns}
-        joint, parts = _joined([codes for _, codes in coded.values()])
+        joint, parts, sizes = _joined([codes for _, codes in coded.values()])
         values = {column: (texts, part) for (column, (texts, _)), part in zip(coded.items(), parts, strict=True)}
         places = tuple(self._places(way, values) for way in range(len(self.ways)))
         if len(places) == 1 and (count := int(places[0].max(initial=-1)) + 1) <= 2 * len(parts[0]):
             # Rows that know the slices themselves leave nothing to be put together block by block.
             same = count == len(parts[0]) and (places[0] == np.arange(count)).all()
-            return Groups(joint if same else places[0][joint], count, (np.arange(count),))
-        return Groups(joint, len(parts[0]), places)
+            if not same:
+                joint, sizes = places[0][joint], regrouped(sizes, places[0], count)
+            return Groups(joint, count, (np.arange(count),), sizes)
+        return Groups(joint, len(parts[0]), places, sizes)
 
     def _places(self, way: int, values: Mapping[SliceColumn, tuple[list[str | None], Codes]]) -> Codes:
         by, keys = self.ways[way], self.keys[way]
         mine = [values[column._replace(name="")] for column in by.columns]
-        joint, parts = _joined([codes for _, codes in mine])
+        joint, parts, _ = _joined([codes for _, codes in mine])
         found = zip(*([texts[code] for code in part.tolist()] for (texts, _), part in zip(mine, parts, strict=True)), strict=True)
         with self._lock:
             numbers = [keys.setdefault(key, len(keys)) for key in found]
@@ -241,29 +243,33 @@ def _number_text(value: float) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 2**63 else repr(value)
 
 
-def _joined(columns: Sequence[Codes]) -> tuple[Codes, list[Codes]]:
-    """Different combinations of codes, numbered: the number of every row, and for each column the code that every number stands for."""
-    joint, found = _numbered(columns[0])
+def _joined(columns: Sequence[Codes]) -> tuple[Codes, list[Codes], Codes]:
+    """Different combinations of codes, numbered: the number of every row, for each column the code that every number stands for, and how
+    many rows have each number.
+    """
+    joint, found, sizes = _numbered(columns[0])
     parts = [found]
     for codes in columns[1:]:
         span = int(codes.max(initial=0)) + 1
         # Numbered anew after each column, so that the product never overflows.
-        joint, found = _numbered(joint * span + codes)
+        joint, found, sizes = _numbered(joint * span + codes)
         before, last = np.divmod(found, span)
         parts = [*(part[before] for part in parts), last]
-    return joint, parts
+    return joint, parts, sizes
 
 
-def _numbered(codes: Codes) -> tuple[Codes, Codes]:
-    """Codes numbered without gaps: the number of every row, and the code of every number."""
+def _numbered(codes: Codes) -> tuple[Codes, Codes, Codes]:
+    """Codes numbered without gaps: the number of every row, the code of every number, and how many rows have it."""
     span = int(codes.max(initial=-1)) + 1
     if span > max(_FEW, 4 * len(codes)):
-        found, numbers = np.unique(codes, return_inverse=True)
-        return numbers, found
+        found, numbers, sizes = np.unique(codes, return_inverse=True, return_counts=True)
+        return numbers, found, sizes
     # A table with a place for each code takes a tenth of the time of sorting.
-    found = np.flatnonzero(np.bincount(codes, minlength=span))
+    sizes = np.zeros(span, dtype=np.intp)
+    np.add.at(sizes, codes, 1)
+    found = np.flatnonzero(sizes)
     if len(found) == span:
-        return codes, found
+        return codes, found, sizes
     table = np.zeros(span, dtype=np.intp)
     table[found] = np.arange(len(found))
-    return table[codes], found
+    return table[codes], found, sizes[found]
