@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from xent.core.batch import Batch
 from xent.core.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from xent.core.batch import Batch
     from xent.io.pairing import LabelsByKey, LabelsByRow
     from xent.io.shards import Share
-    from xent.io.tables import Chunk, Part, Table
+    from xent.io.tables import Chunk, Part, Piece, Table
 
     BatchOf = Callable[["Source", "Chunk", "npt.NDArray[Any] | None"], Batch]
+
+
+Batches = Callable[[], Iterator[Batch]]
+"""Some rows; whoever takes them decodes them by calling it."""
+
+_SHARED = 4
+"""Where there are at least so many parts for each thread, no thread waits long for the last one, and they need not be cut into pieces."""
 
 
 class Source(NamedTuple):
@@ -37,29 +45,33 @@ class Source(NamedTuple):
 
 
 class BatchPart(Protocol):
-    """Some of the rows as batches, in order; calling it starts the reading at `position`, which moves on before each batch is given."""
+    """Some of the rows, in order; calling it starts the reading at `position`, which moves on before each lot of batches is given."""
 
     position: tuple[int, ...]
     finished: bool
 
-    def __call__(self) -> Iterator[Batch]: ...
+    def __call__(self) -> Iterator[Batches]: ...
 
 
 class RowsPart:
-    """A stretch of one source; its position is the number of rows read."""
+    """A stretch of one source, which may be shared by several threads; its position is the number of rows read."""
 
-    def __init__(self, source: Source, part: Part, batch_of: BatchOf) -> None:
+    def __init__(self, source: Source, part: Part, batch_of: BatchOf, *, shared: bool) -> None:
         self.position: tuple[int, ...] = (0,)
         self.finished = False
-        self._source, self._part, self._batch_of = source, part, batch_of
+        self._source, self._part, self._batch_of, self._shared = source, part, batch_of, shared
 
-    def __call__(self) -> Iterator[Batch]:
+    def __call__(self) -> Iterator[Batches]:
         (done,) = self.position
-        for chunk in self._part(done):
-            done += chunk.rows
+        for piece in self._part.pieces(done, shared=self._shared):
+            done += piece.rows
             self.position = (done,)
-            yield self._batch_of(self._source, chunk, None)
+            yield partial(self._batches, piece)
         self.finished = True
+
+    def _batches(self, piece: Piece) -> Iterator[Batch]:
+        for chunk in piece.read():
+            yield self._batch_of(self._source, chunk, None)
 
 
 class PairedPart:
@@ -90,7 +102,7 @@ class PairedPart:
         self._names = ", ".join(source.table.name for source, _ in sources)
         self._labels, self._batch_of, self._end, self._check_end = labels, batch_of, end, check_end
 
-    def __call__(self) -> Iterator[Batch]:
+    def __call__(self) -> Iterator[Batches]:
         at, done, before = self.position
         labels = self._labels()
         # A source whose rows are not known before is a single stretch.
@@ -103,12 +115,21 @@ class PairedPart:
                 done += chunk.rows
                 end = before + chunk.first + chunk.rows
                 self.position = (number, done, before)
-                yield self._batch_of(source, chunk, labels.of(chunk, before, source.table.name))
+                yield partial(self._batches, source, chunk, labels.of(chunk, before, source.table.name))
             done = 0
         # A last shard of text that has no rows does not see where the others end.
         if self._check_end and (self._end is not None or end or source.share.split is None):
             labels.finish(end if self._end is None else self._end, self._names)
         self.finished = True
+
+    def _batches(self, source: Source, chunk: Chunk, y_true: npt.NDArray[Any]) -> Iterator[Batch]:
+        yield self._batch_of(source, chunk, y_true)
+
+
+def rows_parts(read: Sequence[tuple[Source, Sequence[Part]]], batch_of: BatchOf, workers: int) -> list[RowsPart]:
+    """The stretches of all sources, for so many threads."""
+    shared = workers > 1 and sum(len(parts) for _, parts in read) < _SHARED * workers
+    return [RowsPart(source, part, batch_of, shared=shared) for source, parts in read for part in parts]
 
 
 def rows_before(tables: Sequence[Table]) -> list[int | None]:

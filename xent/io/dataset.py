@@ -13,7 +13,7 @@ import numpy as np
 
 from xent.core.batch import Batch, Stack
 from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageError
-from xent.io.batch_parts import BatchPart, PairedPart, RowsPart, Source, require_known, rows_before
+from xent.io.batch_parts import Batches, BatchPart, PairedPart, Source, require_known, rows_before, rows_parts
 from xent.io.class_labels import LabelDecoder, decoded
 from xent.io.columns import numbers_of, rows_where
 from xent.io.places import Place, open_source
@@ -100,7 +100,7 @@ class Dataset:
         counted = self._where is None and request.shard is None
         self.rows = rows_before(self._tables)[-1] if counted else None
         self._check_lengths()
-        self._looked_at: list[tuple[list[Batch], Iterator[Batch]]] = []
+        self._looked_at: list[tuple[list[Batches], Iterator[Batches]]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -214,7 +214,7 @@ class Dataset:
             names = ", ".join(table.name for table in self._tables)
             raise DataError(f"{labels.name}: has {labels.rows} rows, and {names} {predictions}")
 
-    def parts(self) -> Sequence[Callable[[], Iterator[Batch]]]:
+    def parts(self) -> Sequence[Callable[[], Iterator[Batches]]]:
         """Stretches of the rows that can be read beside each other; together, in order, they are all rows."""
         # What was looked at is not read again: a pipe could not be, and what comes from far costs.
         begun, self._looked_at = self._looked_at, []
@@ -226,7 +226,7 @@ class Dataset:
             (source, source.table.parts(self._columns(source.table), self.request.chunk_rows, source.share)) for source in self._sources
         ]
         if self._labels is None:
-            return [RowsPart(source, part, self._batch) for source, parts in read for part in parts]
+            return rows_parts(read, self._batch, self.request.workers)
         last = self._sources[-1]
         # Whoever reads the last of the predictions sees whether labels are left over.
         check_end = last.share.split is None or (last.share.shards[0] == last.share.split.of and last.table.contiguous)
@@ -235,7 +235,8 @@ class Dataset:
     def batches(self) -> Iterator[Batch]:
         """All rows in order."""
         for part in self.parts():
-            yield from part()
+            for some in part():
+                yield from some()
 
     def _open_labels(self) -> LabelsByRow | LabelsByKey:
         labels, request = self._labels, self.request
@@ -309,19 +310,19 @@ class Dataset:
         shape = first[0].y_pred.shape
         if len(shape) > 1:
             return "multiclass" if shape[-1] > 2 else "binary"
-        zeros_and_ones = all(_within(batch.y_true, {0.0, 1.0}) for batch in first)
+        zeros_and_ones = _within(np.concatenate([batch.y_true for batch in first])[:_LOOK_ROWS], {0.0, 1.0})
         return "binary" if zeros_and_ones or self._decoder.wants_text else "regression"
 
     def _first_batches(self) -> list[Batch]:
         """Batches with at least the first rows that are looked at; they are given again by `parts`."""
         first: list[Batch] = []
         for part in self.parts():
-            seen: list[Batch] = []
+            seen: list[Batches] = []
             rest = part()
             self._looked_at.append((seen, rest))
-            while sum(map(len, first)) < _LOOK_ROWS and (batch := next(rest, None)) is not None:
-                seen.append(batch)
-                first.append(batch)
+            while sum(map(len, first)) < _LOOK_ROWS and (some := next(rest, None)) is not None:
+                first += (batches := list(some()))
+                seen.append(partial(iter, batches))
             if sum(map(len, first)) >= _LOOK_ROWS:
                 break
         return first
@@ -416,4 +417,4 @@ def _groups(name: str, slicer: Slicer, columns: Mapping[str, Column], rows: int)
 
 
 def _within(values: npt.NDArray[Any], allowed: set[float]) -> bool:
-    return all(value in allowed or math.isnan(value) for value in np.unique(values[:_LOOK_ROWS]).tolist())
+    return all(value in allowed or math.isnan(value) for value in np.unique(values).tolist())

@@ -16,12 +16,13 @@ from xent.core.result import DataReport, Result
 from xent.core.slices import SlicedTally
 from xent.core.tally import Confidence, NanPolicy, Tally
 from xent.io.measured import Measured, Slices
-from xent.io.workers import Breaks, available_cores, work
+from xent.io.workers import Breaks, work
 
 if TYPE_CHECKING:
     from xent.core.batch import Batch
     from xent.core.gates import Gate
     from xent.core.metric import Metric
+    from xent.io.batch_parts import Batches
     from xent.io.checkpoint import Checkpoint
     from xent.io.dataset import Dataset
     from xent.io.notebook import Evaluation
@@ -195,15 +196,14 @@ def tally_of(
     nan: NanPolicy,
     from_logits: bool,
     progress: Callable[[int], None] | None,
-    parts: Sequence[Callable[[], Iterator[Batch]]] | None = None,
+    parts: Sequence[Callable[[], Iterator[Batches]]] | None = None,
     watch: Watch | None = None,
 ) -> _Tally:
     """The tally of all rows or of some parts of them, of some kind."""
     _keep_freed_memory()
     parts = dataset.parts() if parts is None else parts
-    threads = dataset.request.threads or available_cores()
     new = partial(kind, metrics, nan=nan, classes=dataset.classes, from_logits=from_logits)
-    tallies = [new() for _ in range(threads)]
+    tallies = [new() for _ in range(dataset.request.workers)]
     counting = threading.Lock()
 
     def total() -> _Tally:
@@ -212,21 +212,22 @@ def tally_of(
             merged.merge(tally)
         return merged
 
-    def consumer(tally: _Tally) -> Callable[[Batch], None]:
-        def consume(batch: Batch) -> None:
-            # Formulas say what becomes of infinities and of numbers too large; NumPy's warnings of them would say nothing more.
-            with np.errstate(all="ignore"):
-                tally.update(batch)
-            if progress is not None:
-                with counting:
-                    progress(len(batch))
+    def consumer(tally: _Tally) -> Callable[[Batches], None]:
+        def consume(batches: Batches) -> None:
+            for batch in batches():
+                # Formulas say what becomes of infinities and of numbers too large; NumPy's warnings of them would say nothing more.
+                with np.errstate(all="ignore"):
+                    tally.update(batch)
+                if progress is not None:
+                    with counting:
+                        progress(len(batch))
 
         return consume
 
     try:
         # Only tallies are watched.
         breaks = None if watch is None else Breaks(partial(watch.look, cast("Callable[[], Tally]", total)), watch.every)
-        work(parts, [consumer(tally) for tally in tallies], _order, breaks)
+        work(parts, [consumer(tally) for tally in tallies], breaks)
     except DomainError as error:
         raise dataset.located(error) from error
     return total()
@@ -239,11 +240,6 @@ def _keep_freed_memory() -> None:
     arithmetic, until it has seen a larger one freed. This one is never written to, so it takes no memory; it only has to be below 32 MB.
     """
     np.empty(31 << 20, dtype=np.uint8)
-
-
-def _order(error: BaseException) -> tuple[int, ...]:
-    """Where an error stands in its part: at its row, or, where the reading itself failed, behind all rows read."""
-    return (error.source, error.row, error.column) if isinstance(error, DomainError) else (2**63,)
 
 
 def _refuse_missing(dataset: Dataset | RowPairs, tally: Tally) -> None:

@@ -7,10 +7,11 @@ a row, which is why this begins at one.
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -59,15 +60,80 @@ def stretch_of(file: io.RawIOBase, size: int, delimiter: str | None, share: Shar
     return (row_at(file, first, delimiter, rows=first.rows + skip) if skip else first), stop
 
 
+class Rows(NamedTuple):
+    """Whole rows of text: the number of the first, how many there are, and what is written there."""
+
+    first: int
+    number: int
+    text: memoryview
+
+
+def whole_rows(stream: Any, delimiter: str | None, longest: int, *, first: int = 0, header: bool = False) -> Iterator[Rows]:
+    """A stream of text, cut between rows about every megabyte.
+
+    Parameters
+    ----------
+    stream : read to its end from where it is, which must be the beginning of a row or, with a header, of the file
+    delimiter : of fields, any of which may be quoted; None for text without quoted fields, one JSON object a line
+    longest : the most bytes that a row may have
+    first : the number of the first row
+    header : whether a header stands before it, which is left out
+
+    Raises
+    ------
+    ValueError
+        A row is longer.
+    """
+    rest, ended = b"", False
+    while not ended:
+        read = stream.read(_BLOCK)
+        block, rest, ended = rest + read, b"", not read
+        if header:
+            # The mark of UTF-8 would hide that the first field is quoted.
+            block = block.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
+            behind = _behind_first_row(block, delimiter)
+            header, rest, block = (True, block, b"") if behind is None else (False, b"", behind)
+        count, end = _rows_in(block, delimiter, whole=ended)
+        if count:
+            yield Rows(first, count, memoryview(block)[:end])
+            first += count
+        rest += block[end:]
+        if len(rest) > longest:
+            raise ValueError(f"row {first + 1}: is longer than {longest:,} bytes")
+
+
+def _behind_first_row(block: bytes, delimiter: str | None) -> bytes | None:
+    """What follows the row that a text begins with; None where that is not seen to end."""
+    starts, is_complete = _rows(block, delimiter)
+    if len(starts) > 1:
+        return block[starts[1] :]
+    return b"" if len(starts) and is_complete else None
+
+
+def _rows_in(block: bytes, delimiter: str | None, *, whole: bool) -> tuple[int, int]:
+    """How many whole rows a text begins with, and where they end; if it is `whole`, nothing follows that could belong to the last."""
+    if b"\r" not in block and (delimiter is None or b'"' not in block):
+        # Then rows end where lines do, if only no line is empty.
+        text = np.frombuffer(block, dtype=np.uint8)
+        ends = text == 10
+        blank = ends if delimiter is not None else text <= 32
+        if not blank[:1].any() and not (ends[:-1] & blank[1:]).any():
+            number, end = int(np.count_nonzero(ends)), block.rfind(b"\n") + 1
+            return (number + (end < len(block)), len(block)) if whole else (number, end)
+    starts, is_complete = _rows(block, delimiter)
+    if whole or is_complete or not len(starts):
+        return len(starts), len(block)
+    return len(starts) - 1, int(starts[-1])
+
+
 def _starts(file: io.RawIOBase, offset: int, delimiter: str | None) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
     """Offsets at which rows begin, stretch by stretch, each with the offset up to which the file has been looked at."""
     file.seek(offset)
-    quoted = None if delimiter is None else _quoted_fields(delimiter)
     rest = b""
     while True:
         read = file.read(_BLOCK)
         block = rest + read
-        starts = _row_starts(block, quoted)
+        starts, _ = _rows(block, delimiter)
         if not read:
             yield offset + len(block), offset + starts
             return
@@ -80,22 +146,36 @@ def _starts(file: io.RawIOBase, offset: int, delimiter: str | None) -> Iterator[
             offset, rest = offset + len(block), b""
 
 
-def _row_starts(block: bytes, quoted: re.Pattern[bytes] | None) -> npt.NDArray[np.int64]:
+def _rows(block: bytes, delimiter: str | None) -> tuple[npt.NDArray[np.int64], bool]:
+    """Where rows begin in a text that begins with one, and whether the last of them is seen to end in it."""
     text = np.frombuffer(block, dtype=np.uint8)
     ends = (text == 10) | (text == 13)
-    if quoted is not None and b'"' in block:
-        for field in quoted.finditer(block):
-            ends[field.start() : field.end()] = False
+    if delimiter is not None and b'"' in block:
+        _forget_quoted(ends, block, text, delimiter)
     begins = ~ends
     begins[1:] &= ends[:-1]
     starts = np.flatnonzero(begins)
-    if quoted is None and len(starts) and np.isin(text[starts], (9, 32)).any():
+    if delimiter is None and len(starts) and np.isin(text[starts], (9, 32)).any():
         starts = np.array([start for start in starts.tolist() if _BLANK.match(block, start) is None], dtype=np.int64)
-    return starts
+    return starts, bool(ends[-1:].any())
 
 
 _BLANK = re.compile(rb"[ \t]*(?:[\r\n]|\Z)")
 """A line that holds no object, though it is not empty."""
+
+
+def _forget_quoted(ends: npt.NDArray[np.bool_], block: bytes, text: npt.NDArray[np.uint8], delimiter: str) -> None:
+    """Takes back the ends of rows that stand in quoted fields."""
+    marks = np.flatnonzero(text == ord('"'))
+    opening = marks[::2]
+    # Behind another one stands the second half of a doubled mark, which leaves the field as open as it was.
+    before = np.isin(text[opening - 1], [10, 13, ord('"'), ord(delimiter)])
+    if (before | (opening == 0)).all():
+        found = np.flatnonzero(ends)
+        ends[found[np.searchsorted(marks, found) % 2 == 1]] = False
+        return
+    for field in _quoted_fields(delimiter).finditer(block):
+        ends[field.start() : field.end()] = False
 
 
 def _quoted_fields(delimiter: str) -> re.Pattern[bytes]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from xent.io.shards import WHOLE, Share
 from xent.io.sources import partition_of
-from xent.io.tables import Chunk, Field, Part, Table
+from xent.io.tables import Chunk, Field, Part, Piece, Table
 
 
 class PartitionedTable(Table):
@@ -26,7 +26,7 @@ class PartitionedTable(Table):
         mine = [name for name in columns if name in self._partition]
         others = [name for name in columns if name not in self._partition]
         parts = self._table.parts(others, chunk_rows, share)
-        return [Part(partial(self._read, part, mine), partial(self._read, part, mine), part.rows) for part in parts]
+        return [self._wider(part, mine) for part in parts]
 
     def restrict(self, columns: Collection[str], may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
         # All rows of the file have the same value in a folder's column.
@@ -37,10 +37,23 @@ class PartitionedTable(Table):
     def declare(self, *, texts: Collection[str], numbers: Collection[str], names: Collection[str]) -> None:
         self._table.declare(texts=texts, numbers=numbers, names=names)
 
+    def _wider(self, part: Part, names: list[str]) -> Part:
+        read = partial(self._read, part, names)
+        return Part(read, read, part.rows, None if part.cut is None else partial(self._cut, part.cut, names))
+
     def _read(self, part: Part, names: list[str], skip: int = 0) -> Iterator[Chunk]:
+        return self._widened(part(skip), names)
+
+    def _cut(self, cut: Callable[[int], Iterator[Piece]], names: list[str], skip: int) -> Iterator[Piece]:
+        return (Piece(piece.rows, partial(self._widened_piece, piece, names)) for piece in cut(skip))
+
+    def _widened_piece(self, piece: Piece, names: list[str]) -> Iterator[Chunk]:
+        return self._widened(piece.read(), names)
+
+    def _widened(self, chunks: Iterator[Chunk], names: list[str]) -> Iterator[Chunk]:
         import pyarrow as pa
 
-        for chunk in part(skip):
+        for chunk in chunks:
             constants = {name: pa.repeat(self._partition[name], chunk.rows) for name in names}
             yield Chunk(chunk.first, chunk.rows, {**chunk.columns, **constants})
 

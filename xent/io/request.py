@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xent.io.workers import available_cores
+
 RETRIES = 3
 """How often a read from a URL is tried again, where nobody says otherwise."""
 
@@ -54,3 +56,8 @@ class Request:
     keep_all: bool = False
     chunk_rows: int | None = None
     threads: int | None = None
+
+    @property
+    def workers(self) -> int:
+        """The number of threads to work with: so many as were asked for, else one for each core."""
+        return self.threads or available_cores()

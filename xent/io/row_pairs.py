@@ -20,6 +20,7 @@ from xent.core.groups import Groups
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from xent.io.batch_parts import Batches
     from xent.io.dataset import Dataset
 
 PARTITION_BYTES = 16 << 20
@@ -62,9 +63,10 @@ class RowPairs:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def parts(self) -> list[Callable[[], Iterator[Batch]]]:
+    def parts(self) -> list[Callable[[], Iterator[Batches]]]:
         """The rows as a single part, for both data sets are read in step."""
-        return [self._by_row if self.request.key is None else self._by_key]
+        pairs = self._by_row if self.request.key is None else self._by_key
+        return [lambda: (functools.partial(iter, (batch,)) for batch in pairs())]
 
     def located(self, error: DomainError) -> DataError:
         """The error with the file, column and row it speaks of."""

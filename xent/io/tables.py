@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from xent.core.errors import DataError, XentError
@@ -51,6 +52,13 @@ class Chunk(NamedTuple):
         return Chunk(self.first + start, stop - start, {name: values[start:stop] for name, values in self.columns.items()})
 
 
+class Piece(NamedTuple):
+    """Some rows that follow each other, cut out of a table; whoever takes them decodes them, by reading their chunks."""
+
+    rows: int
+    read: Callable[[], Iterator[Chunk]]
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A stretch of a table that can be read by itself, beside others; calling it starts the reading, behind so many of its rows.
@@ -60,16 +68,24 @@ class Part:
     read : gives the chunks of the stretch in order
     read_behind : gives those behind so many rows, where the format can find the place faster than by reading up to it
     rows : how many there are, where it is known before reading
+    cut : gives the rows behind so many as pieces, where a format can find these without decoding them
     """
 
     read: Callable[[], Iterator[Chunk]]
     read_behind: Callable[[int], Iterator[Chunk]] | None = None
     rows: int | None = None
+    cut: Callable[[int], Iterator[Piece]] | None = None
 
     def __call__(self, skip: int = 0) -> Iterator[Chunk]:
         if not skip:
             return self.read()
         return _behind(self.read(), skip) if self.read_behind is None else self.read_behind(skip)
+
+    def pieces(self, skip: int = 0, *, shared: bool) -> Iterator[Piece]:
+        """The same as pieces; `shared` tells that several threads will take them, which is worth the search for where to cut."""
+        if shared and self.cut is not None:
+            return self.cut(skip)
+        return (Piece(chunk.rows, partial(iter, (chunk,))) for chunk in self(skip))
 
 
 def _behind(chunks: Iterator[Chunk], skip: int) -> Iterator[Chunk]:
@@ -77,6 +93,18 @@ def _behind(chunks: Iterator[Chunk], skip: int) -> Iterator[Chunk]:
         if skip < chunk.rows:
             yield chunk.between(skip, chunk.rows)
         skip = max(0, skip - chunk.rows)
+
+
+def pieces_behind(pieces: Iterator[Piece], skip: int) -> Iterator[Piece]:
+    """The pieces behind so many rows."""
+    for piece in pieces:
+        if skip < piece.rows:
+            yield Piece(piece.rows - skip, partial(_piece_behind, piece, skip)) if skip else piece
+        skip = max(0, skip - piece.rows)
+
+
+def _piece_behind(piece: Piece, skip: int) -> Iterator[Chunk]:
+    return _behind(piece.read(), skip)
 
 
 def dealt(chunks: Iterator[Chunk], share: Share) -> Iterator[Chunk]:

@@ -13,9 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 _Item = TypeVar("_Item")
+
+_BEHIND = 2**63
+"""Where a failure to read on stands among the items of a part: behind all that were read."""
 
 
 def available_cores() -> int:
@@ -29,12 +33,14 @@ class _Part(Generic[_Item]):
     def __init__(self, number: int, start: Callable[[], Iterator[_Item]]) -> None:
         self.number = number
         self.readers = 0
+        self.given = 0
         self.finished = False
         self._start = start
         self._items: Iterator[_Item] | None = None
         self._lock = threading.Lock()
 
-    def next_item(self) -> _Item | None:
+    def next_item(self) -> tuple[int, _Item] | None:
+        """The next item, with its number."""
         with self._lock:
             if self.finished:
                 return None
@@ -47,21 +53,23 @@ class _Part(Generic[_Item]):
                 raise
             if item is None:
                 self.finished = True
-            return item
+                return None
+            self.given += 1
+            return self.given, item
 
 
 class _Plan(Generic[_Item]):
     """Who reads what: a part nobody has begun, else the begun one with the fewest readers.
 
-    After an error only the parts before it go on, for they may hold an earlier one: the error that is reported is the first in the
-    order of the rows, whoever met one first.
+    After an error only the parts before it go on, for they may hold an earlier one, and so may the items of the same part that others
+    are at: the error that is reported is the first in the order of the rows, whoever met one first.
     """
 
     def __init__(self, parts: Sequence[Callable[[], Iterator[_Item]]]) -> None:
         self._waiting = [_Part(number, start) for number, start in enumerate(parts)][::-1]
         self._begun: list[_Part[_Item]] = []
         self._lock = threading.Lock()
-        self.errors: list[tuple[int, BaseException]] = []
+        self.errors: list[tuple[int, int, BaseException]] = []
         self._limit = len(parts)
 
     def choose(self) -> _Part[_Item] | None:
@@ -81,9 +89,9 @@ class _Plan(Generic[_Item]):
     def goes_on(self, part: _Part[_Item]) -> bool:
         return part.number < self._limit
 
-    def fail(self, part: _Part[_Item], error: BaseException) -> None:
+    def fail(self, part: _Part[_Item], item: int, error: BaseException) -> None:
         with self._lock:
-            self.errors.append((part.number, error))
+            self.errors.append((part.number, item, error))
             self._limit = min(self._limit, part.number)
             part.readers -= 1
 
@@ -177,7 +185,6 @@ _REST = 20
 def work(
     parts: Sequence[Callable[[], Iterator[_Item]]],
     consumers: Sequence[Callable[[_Item], None]],
-    order: Callable[[BaseException], tuple[int, ...]],
     breaks: Breaks | None = None,
 ) -> None:
     """Gives every item of every part to one of the consumers, each of which runs in a thread of its own.
@@ -186,7 +193,6 @@ def work(
     ----------
     parts : called to start reading a part
     consumers : one a thread; a single one runs in the calling thread, unless there are breaks
-    order : where an error stands among the items of its part; the first one is raised
     breaks : taken between items, and when the work is interrupted
 
     Raises
@@ -197,13 +203,16 @@ def work(
 
     def run(consume: Callable[[_Item], None]) -> None:
         while (part := plan.choose()) is not None:
+            number = _BEHIND
             try:
-                while plan.goes_on(part) and (item := part.next_item()) is not None:
+                while plan.goes_on(part) and (found := part.next_item()) is not None:
+                    number, item = found
                     consume(item)
+                    number = _BEHIND
                     if breaks is not None:
                         breaks.between_items()
             except BaseException as error:  # noqa: BLE001  # Raised again below, by the thread that waits.
-                plan.fail(part, error)
+                plan.fail(part, number, error)
             else:
                 plan.leave(part)
 
@@ -213,7 +222,7 @@ def work(
     else:
         _in_threads(plan, [partial(run, consume) for consume in consumers], breaks)
     if plan.errors:
-        raise min(plan.errors, key=lambda pair: (pair[0], *order(pair[1])))[1]
+        raise min(plan.errors, key=itemgetter(0, 1))[2]
 
 
 def _in_threads(plan: _Plan[_Item], runs: Sequence[Callable[[], None]], breaks: Breaks | None) -> None:

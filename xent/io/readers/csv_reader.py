@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -19,16 +17,16 @@ import pyarrow.csv as pa_csv
 
 from xent.core.errors import DataError, NothingEvaluated
 from xent.io.arrow_settings import apply_settings
-from xent.io.lines import Mark, stretch_of
 from xent.io.places import Place, decoded_head
-from xent.io.shards import WHOLE, Share
-from xent.io.tables import MOST_ROWS, Chunk, Field, Kind, Part, Table, dealt, reading
+from xent.io.tables import Chunk, Field, Kind, reading
+from xent.io.text_tables import TextTable
 
 _HEAD = 1 << 20
 """Bytes that are looked at to see the header and whether a column holds numbers."""
 
 _BLOCK = 1 << 19
-"""Bytes that are parsed at a time. pyarrow reads several blocks ahead, so larger ones cost memory, and gain no speed."""
+"""Bytes that are parsed at a time, and the most that a row may have. pyarrow reads several blocks ahead, so larger ones cost memory, and
+gain no speed."""
 
 _LONGEST_HEADER = 1 << 26
 
@@ -39,14 +37,12 @@ _TRUE, _FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
 _WHERE = re.compile(r"(?:In CSV column #(?P<column>\d+): )?(?:CSV parse error: )?(?:Row #(?P<row>\d+): )?(?P<what>.*)", re.DOTALL)
 
 
-class CsvTable(Table):
+class CsvTable(TextTable):
     """One file of delimited text with a header line."""
 
     def __init__(self, place: Place, delimiter: str) -> None:
-        self.name = place.name
-        self._place = place
-        self.contiguous = place.is_plain
-        self._delimiter = delimiter
+        super().__init__(place, delimiter, longest=_BLOCK)
+        self._separator = delimiter
         with reading(self.name):
             self._names, sample = self._look()
         self.fields = [_field(name, [row[at] for row in sample if at < len(row)]) for at, name in enumerate(self._names)]
@@ -68,8 +64,9 @@ class CsvTable(Table):
             raise DataError(f"{self.name}: holds NUL bytes; is it text?")
         # `splitlines` would also end lines at characters that no parser of CSV takes for line ends.
         lines = list(io.StringIO(text, newline=""))
-        rows = list(csv.reader(lines if whole else lines[:-1] or lines, delimiter=self._delimiter, strict=False))
+        rows = list(csv.reader(lines if whole else lines[:-1] or lines, delimiter=self._separator, strict=False))
         self._blank_lines = next(at for at, row in enumerate(rows) if row)
+        self.is_cut = not any('"' in line for line in lines[self._blank_lines + 1 :])
         names, *rows = filter(None, rows)
         self._has_rows = bool(rows) or not whole
         return names, rows
@@ -78,35 +75,19 @@ class CsvTable(Table):
         # Class names may look like numbers in the first rows, and a stray word in a column of numbers is a fault to report.
         self._texts = (self._texts | set(texts)) - set(numbers)
 
-    def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE) -> list[Part]:
-        wanted = list(dict.fromkeys(columns))
-        if self._place.is_plain:
-            within = partial(self._read_within, wanted, chunk_rows, share)
-            return [Part(partial(self._read, wanted, chunk_rows) if share.split is None else partial(within, 0), within)]
-        return [Part(lambda: dealt(self._read(wanted, chunk_rows), share))]
+    def chunks(self, stream: Any, columns: Sequence[str], chunk_rows: int, first: int, *, header: bool) -> Iterator[Chunk]:
+        before = first
+        try:
+            for batch in self._batches(stream, columns, header=header):
+                for start in range(0, batch.num_rows, chunk_rows):
+                    piece = batch.slice(start, chunk_rows)
+                    yield Chunk(first, piece.num_rows, dict(zip(piece.schema.names, piece.columns, strict=True)))
+                    first += piece.num_rows
+        except pa.ArrowInvalid as error:
+            uncounted = 1 + self._blank_lines if header else 0
+            raise DataError(f"{self.name}: {self._explain(error, before - uncounted)}") from error
 
-    def _read_within(self, columns: list[str], chunk_rows: int | None, share: Share, skip: int) -> Iterator[Chunk]:
-        with reading(self.name), self._place.open_file() as file:
-            begin, end = stretch_of(file, file.seek(0, os.SEEK_END), self._delimiter, share, skip)
-        if begin.offset < end:
-            yield from self._read(columns, chunk_rows, begin, end)
-
-    def _read(self, columns: list[str], chunk_rows: int | None, begin: Mark | None = None, end: int = 0) -> Iterator[Chunk]:
-        """All rows, or those from a mark to an offset."""
-        first = before = 0 if begin is None else begin.rows
-        with reading(self.name):
-            stream = self._place.open_stream() if begin is None else self._place.open_range(begin.offset, end)
-            try:
-                for batch in self._batches(stream, columns, header=begin is None):
-                    for start in range(0, batch.num_rows, chunk_rows or MOST_ROWS):
-                        piece = batch.slice(start, chunk_rows or MOST_ROWS)
-                        yield Chunk(first, piece.num_rows, dict(zip(piece.schema.names, piece.columns, strict=True)))
-                        first += piece.num_rows
-            except pa.ArrowInvalid as error:
-                uncounted = 1 + self._blank_lines if begin is None else 0
-                raise DataError(f"{self.name}: {self._explain(error, before - uncounted)}") from error
-
-    def _batches(self, stream: Any, columns: list[str], *, header: bool) -> Iterator[pa.RecordBatch]:
+    def _batches(self, stream: Any, columns: Sequence[str], *, header: bool) -> Iterator[pa.RecordBatch]:
         counts = Counter(self._names)
         if twice := next((name for name in columns if counts[name] > 1), None):
             raise DataError(f"{self.name}: column {twice!r} stands in the header more than once")
@@ -124,9 +105,9 @@ class CsvTable(Table):
                     skip_rows_after_names=self._blank_lines + 1 if header else 0,
                     use_threads=False,
                 ),
-                parse_options=pa_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
+                parse_options=pa_csv.ParseOptions(delimiter=self._separator, newlines_in_values=True),
                 convert_options=pa_csv.ConvertOptions(
-                    include_columns=columns,
+                    include_columns=list(columns),
                     column_types=types,
                     null_values=_MISSING,
                     true_values=_TRUE,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -13,21 +11,20 @@ import pyarrow.json as pa_json
 
 from xent.core.errors import DataError, NothingEvaluated
 from xent.io.arrow_values import field_of
-from xent.io.lines import Mark, stretch_of
 from xent.io.places import Place, decoded_head
-from xent.io.shards import WHOLE, Share
-from xent.io.tables import CHUNK_BYTES, MOST_ROWS, Chunk, Part, Table, dealt, reading
+from xent.io.tables import CHUNK_BYTES, Chunk, reading
+from xent.io.text_tables import TextTable
 
 _HEAD = 1 << 20
 
 
-class JsonLinesTable(Table):
+class JsonLinesTable(TextTable):
     """One file of JSON objects, one a line."""
 
+    is_cut = False
+
     def __init__(self, place: Place) -> None:
-        self.name = place.name
-        self._place = place
-        self.contiguous = place.is_plain
+        super().__init__(place, None, longest=CHUNK_BYTES)
         with reading(self.name):
             self._types = self._look()
         self.fields = [field_of(name, kind) for name, kind in self._types.items()]
@@ -52,34 +49,18 @@ class JsonLinesTable(Table):
         names = dict.fromkeys(name for value in objects for name in value)
         return {name: _type_of([value.get(name) for value in objects]) for name in names}
 
-    def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE) -> list[Part]:
-        wanted, size = list(dict.fromkeys(columns)), chunk_rows or MOST_ROWS
-        if self._place.is_plain:
-            within = partial(self._read_within, wanted, size, share)
-            return [Part(partial(self._read, wanted, size) if share.split is None else partial(within, 0), within)]
-        return [Part(lambda: dealt(self._read(wanted, size), share))]
-
-    def _read_within(self, columns: list[str], size: int, share: Share, skip: int) -> Iterator[Chunk]:
-        with reading(self.name), self._place.open_file() as file:
-            begin, end = stretch_of(file, file.seek(0, os.SEEK_END), None, share, skip)
-        if begin.offset < end:
-            yield from self._read(columns, size, begin, end)
-
-    def _read(self, columns: list[str], size: int, begin: Mark | None = None, end: int = 0) -> Iterator[Chunk]:
-        """All rows, or those from a mark to an offset."""
-        first = 0 if begin is None else begin.rows
+    def chunks(self, stream: Any, columns: Sequence[str], chunk_rows: int, first: int, *, header: bool) -> Iterator[Chunk]:
         schema = pa.schema([(name, self._types[name]) for name in columns])
-        with reading(self.name), self._place.open_stream() if begin is None else self._place.open_range(begin.offset, end) as stream:
-            reader = pa_json.open_json(
-                stream,
-                read_options=pa_json.ReadOptions(block_size=CHUNK_BYTES),
-                parse_options=pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore", newlines_in_values=False),
-            )
-            for batch in reader:
-                for start in range(0, batch.num_rows, size):
-                    piece = batch.slice(start, size)
-                    yield Chunk(first, piece.num_rows, {name: piece.column(name) for name in columns})
-                    first += piece.num_rows
+        reader = pa_json.open_json(
+            stream,
+            read_options=pa_json.ReadOptions(block_size=CHUNK_BYTES),
+            parse_options=pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore", newlines_in_values=False),
+        )
+        for batch in reader:
+            for start in range(0, batch.num_rows, chunk_rows):
+                piece = batch.slice(start, chunk_rows)
+                yield Chunk(first, piece.num_rows, {name: piece.column(name) for name in columns})
+                first += piece.num_rows
 
 
 def _type_of(values: list[Any]) -> pa.DataType:
