@@ -187,6 +187,31 @@ def startup(runs: Mapping[str, list[Run]], yardsticks: Mapping[str, tuple[str, f
     return table(("command", "wall s", "CPU s", "peak MiB", "CPU ratio"), rows)
 
 
+def bounds(contests: Mapping[str, Contest], runs: Mapping[str, list[Run]], small: str, imports: str) -> str:
+    """What two threads can reach at best: the start, which is one thread's, and half of what follows it.
+
+    Parameters
+    ----------
+    runs : of the start-up, by command
+    small : the command that is nothing but xent's start
+    imports : the one that is nothing but the floor's
+    """
+    head = ("data set", "goal, s", "start", "and half of decoding", "and half of the arithmetic", "measured, 2 threads")
+    start, floor_start = middle(run.wall for run in runs[small]), middle(run.cpu for run in runs[imports])
+    rows = []
+    for name, contest in contests.items():
+        goal = (
+            math.nan
+            if contest.line.wall is None
+            else contest.line.wall * min(contest.middle(rival, "wall") for rival in contest.line.rivals)
+        )
+        decoding = start + (contest.middle("floor", "cpu") - floor_start) / 2
+        all_of_it = start + (contest.middle("xent-1", "cpu") - start) / 2
+        figures = (goal, start, decoding, max(decoding, all_of_it), contest.middle("xent-2", "wall"))
+        rows.append((f"`{name}`", *(number(figure) for figure in figures)))
+    return table(head, rows)
+
+
 def as_json(contests: Mapping[str, Contest]) -> dict[str, Any]:
     """Every single run."""
     return {

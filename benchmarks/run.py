@@ -29,8 +29,13 @@ from report import Contest
 VERSIONS = ("numpy", "pyarrow", "pandas", "polars", "duckdb", "scikit-learn", "keras", "torch", "torchmetrics")
 
 PARQUET = "import numpy, pyarrow.parquet"
-YARDSTICKS = {"xent --help": ("import click", 1.3), "xent --version": ("import click", 1.3), "xent eval, 1000 rows": (PARQUET, 1.25)}
+SMALL = "xent eval, 1000 rows"
+YARDSTICKS = {"xent --help": ("import click", 1.3), "xent --version": ("import click", 1.3), SMALL: (PARQUET, 1.25)}
 """What start-up is held against, and how many times as much CPU time it may take."""
+
+BOUNDS = """Seconds: the goal in the first table, and the least that two threads could take: xent's start, which they cannot share, then
+with half of the floor's decoding behind it, then with half of all that one thread of xent does. The first that is above the goal bounds it.
+"""
 
 
 def arguments() -> argparse.Namespace:
@@ -142,7 +147,7 @@ def startup(rounds: int) -> dict[str, list[Run]]:
             "xent --help": [*xent, "--help"],
             "xent --version": [*xent, "--version"],
             PARQUET: [sys.executable, "-c", PARQUET],
-            "xent eval, 1000 rows": [*xent, "eval", str(small), "--metric", "categorical_crossentropy", "--quiet"],
+            SMALL: [*xent, "eval", str(small), "--metric", "categorical_crossentropy", "--quiet"],
         }
         found: dict[str, list[Run]] = {name: [] for name in commands}
         # These are short: many more rounds, and a first one that does not count, in which modules are compiled.
@@ -202,6 +207,8 @@ def markdown(
         parts += ["## Growth\n", report.growth(grown)]
     if started:
         parts += ["## Start-up\n", report.startup(started, YARDSTICKS)]
+    if started and contests and {"floor", *("xent-1", "xent-2")} <= {tool for one in contests.values() for tool in one.runs}:
+        parts += ["## What bounds the wall time\n", BOUNDS, report.bounds(contests, started, SMALL, PARQUET)]
     if contests:
         parts += ["## Every contender\n", *(report.details(name, one) for name, one in contests.items())]
     return "\n".join(part for part in parts if part)
