@@ -37,6 +37,7 @@ from xent.core.metrics.ranking import *  # noqa: F403
 from xent.core.metrics.ranking_by_group import *  # noqa: F403
 from xent.core.metrics.regression import *  # noqa: F403
 from xent.core.metrics.reliability import *  # noqa: F403
+from xent.core.metrics.residuals import *  # noqa: F403
 from xent.core.metrics.score_decomposition import *  # noqa: F403
 from xent.core.metrics.smooth_calibration import *  # noqa: F403
 from xent.core.metrics.temperature import *  # noqa: F403

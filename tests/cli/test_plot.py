@@ -3,12 +3,17 @@
 import importlib.util
 import json
 import re
+from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from xent.cli.terminal_plots import HEIGHT, WIDTH, drawn
 from xent.core.loss_distribution import LossDistribution
-from xent.io.figures import figures
+from xent.io.confusions import confusions
+from xent.io.escaping import named
+from xent.io.figures import Axis, figures
+from xent.io.report import svg
 from xent.io.results import parse_result
 
 
@@ -23,11 +28,22 @@ CURVES = ("reliability_curve", "roc_curve", "precision_recall_curve", "lift_curv
 
 
 @pytest.fixture
-def found(xent, scores, folder):
-    """The figures of a result, and its values by name, read by nobody but `json`."""
-    text = xent("eval", scores, "-m", "roc_auc", *(word for name in CURVES for word in ("-m", name)), "-f", "json").out
-    values = {metric["name"]: metric["value"] for metric in json.loads(text)["metrics"]}
-    return {figure.key: figure for figure in figures(parse_result(text.encode(), "r.json"))}, values
+def numbers(folder):
+    """Labels and predictions that are numbers."""
+    lines = [f"{i % 41 + (i * 37 % 101) / 50 - 1},{i % 41}" for i in range(300)]
+    (folder / "numbers.csv").write_text("label,prediction\n" + "\n".join(lines) + "\n")
+    return "numbers.csv"
+
+
+@pytest.fixture
+def found(xent, scores, numbers):
+    """The figures of results, and their values by name, read by nobody but `json`."""
+    drawn_of, values = {}, {}
+    for source, names in ((scores, ("roc_auc", *CURVES)), (numbers, ("residual_curve",))):
+        text = xent("eval", source, *(word for name in names for word in ("-m", name)), "-f", "json").out
+        values |= {metric["name"]: metric["value"] for metric in json.loads(text)["metrics"]}
+        drawn_of |= {figure.key: figure for figure in figures(parse_result(text.encode(), "r.json"))}
+    return drawn_of, values
 
 
 PLACES = {
@@ -37,6 +53,7 @@ PLACES = {
     "gain": ("lift_curve", [(1, 2)]),
     "lift": ("lift_curve", [(1, 3)]),
     "thresholds": ("threshold_table", [(0, 1), (0, 2), (0, 4)]),
+    "residuals": ("residual_curve", [(3, 4)]),
 }
 """The columns of the values that the curves of each figure are drawn through, as docs/calibration.md says which is which."""
 
@@ -54,7 +71,7 @@ def test_files_show_the_numbers_of_the_result(found, key):
         if key == "gain":
             points.insert(0, [0.0, 0.0])
         assert line.get_xydata().tolist() == points
-    if key == "reliability":
+    if key in ("reliability", "residuals"):
         bands = [tuple(segment[:, 1]) for collection in axes.collections[1:] for segment in collection.get_segments()]
         assert bands == [(row[5], row[6]) for row in found[1][name]]
 
@@ -77,14 +94,104 @@ def test_the_histogram_shows_the_losses_of_top(xent, scores):
     assert [patch.get_height() for patch in axes.patches] == pytest.approx([bar["weight"] / 300 for bar in bars])
 
 
-@pytest.mark.parametrize("key", ["roc", "gain", "thresholds", "reliability"])
+@pytest.mark.parametrize("key", PLACES)
+def test_the_page_shows_the_numbers_of_the_result(found, key):
+    """Read back from the paths of its SVG, by the frame and the ends of the axes."""
+    figure, (name, columns) = found[0][key], PLACES[key]
+    picture = svg.drawing(figure)
+    (frame,) = (part for part in picture.iter("rect") if part.get("class") == "frame")
+    left, top, width, height = (float(frame.get(side)) for side in ("x", "y", "width", "height"))
+
+    def read(across, down):
+        x = figure.x.low + (float(across) - left) / width * (figure.x.high - figure.x.low)
+        return x, figure.y.low + (top + height - float(down)) / height * (figure.y.high - figure.y.low)
+
+    step = (0.06 * (figure.x.high - figure.x.low) / width, 0.06 * (figure.y.high - figure.y.low) / height)
+    lines = [part for part in picture.iter("path") if part.get("class").startswith("line")]
+    assert len(lines) == len(columns)
+    for line, (x, y) in zip(lines, columns, strict=True):
+        points = [(row[x], row[y]) for row in found[1][name]]
+        if key == "gain":
+            points.insert(0, (0.0, 0.0))
+        seen, at = [], None
+        for letter, numbers in re.findall("([MLVH])([-0-9. ]+)", line.get("d")):
+            at = tuple(numbers.split()) if letter in "ML" else (at[0], numbers) if letter == "V" else (numbers, at[1])
+            seen += [read(*at)] if letter != "V" else []
+        # Points that lie on each other are drawn once.
+        for drawn_one in seen:
+            assert any(abs(drawn_one[axis] - point[axis]) <= step[axis] for point in points for axis in (0, 1))
+        for point in points:
+            assert any(all(abs(drawn_one[axis] - point[axis]) <= step[axis] for axis in (0, 1)) for drawn_one in seen), point
+    if key in ("reliability", "residuals"):
+        (whiskers,) = (part.get("d") for part in picture.iter("path") if part.get("class") == "whisker")
+        ends = [(read(x, low), read(x, high)) for x, low, high in re.findall(r"M([-0-9.]+) ([-0-9.]+)V([-0-9.]+)", whiskers)]
+        for (low, high), row in zip(ends, found[1][name], strict=True):
+            assert (low[1], high[1]) == pytest.approx((row[5], row[6]), abs=step[1])
+
+
+def confusion_of(xent, folder, classes, names):
+    random = np.random.default_rng(5)
+    y_pred = random.dirichlet(np.ones(classes), 4000)
+    y_true = np.where(random.random(4000) < 0.6, y_pred.argmax(axis=1), random.integers(0, classes, 4000))
+    np.savez(folder / "classes.npz", y_true=y_true, y_pred=y_pred)
+    (folder / "names.txt").write_text("\n".join(names))
+    text = xent("eval", "classes.npz", "--classes", "@names.txt", "-m", "confusion_matrix", "-f", "json").out
+    (metric,) = json.loads(text)["metrics"]
+    (confusion,) = confusions(parse_result(text.encode(), "r.json"))
+    return confusion, metric["value"]
+
+
+def test_the_confusion_matrix_shows_the_numbers_of_the_result(xent, folder):
+    plots = pytest.importorskip("xent.io.plots")
+    pytest.importorskip("matplotlib")
+    names = ["$cat$", "<dog>", "a name that is longer than there is room for", "d"]
+    confusion, matrix = confusion_of(xent, folder, 4, names)
+    drawing = plots.plot_confusion(confusion)
+    (axes,) = drawing.axes
+    texts = {text.get_position(): text.get_text() for text in axes.texts}
+    assert texts == {(across, down): f"{matrix[down][across]:.0f}" for across in range(4) for down in range(4)}
+    assert axes.images[0].get_array().tolist() == [[value / sum(row) for value in row] for row in matrix]
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [label.get_text() for label in labels] == ["$cat$", "<dog>", named(names[2], 24), "d"]
+    root = ET.fromstring(plots.plot_files([confusion], folder)[folder / "confusion-matrix.svg"])
+    shown = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"$cat$", "<dog>", *(f"{value:.0f}" for row in matrix for value in row)} <= set(shown)
+
+
+def test_of_many_classes_the_most_confused_are_shown(xent, folder):
+    confusion, matrix = confusion_of(xent, folder, 60, [f"class {number}" for number in range(60)])
+    shown = confusion.most_confused()
+    whole = np.array(matrix)
+    wrong = whole.sum(axis=0) + whole.sum(axis=1) - 2 * np.diag(whole)
+    kept = [int(name.split()[1]) for name in shown.names[:-1]]
+    assert (len(kept), shown.names[-1]) == (24, "36 others")
+    others = sorted(set(range(60)) - set(kept))
+    assert min(wrong[kept]) >= max(wrong[others])
+    few = np.array(shown.matrix)
+    assert (few[:-1, :-1] == whole[np.ix_(kept, kept)]).all()
+    assert (few[:-1, -1] == whole[np.ix_(kept, others)].sum(axis=1)).all()
+    assert (few[-1, -1], few.sum()) == (whole[np.ix_(others, others)].sum(), 4000)
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e6, 1.00001e6), (-2e9, 3e9), (1e-15, 4e-15), (2000.0, 2000.5), (-1.0, 1e300)])
+def test_labels_of_ticks_are_their_numbers(low, high):
+    axis = Axis("", low, high)
+    labels = [text for _, text in axis.labelled_ticks()]
+    assert len(set(labels)) == len(labels) >= 3
+    assert [float(label) for label in labels] == pytest.approx(axis.ticks(), rel=1e-9, abs=1e-9 * (high - low))
+
+
+@pytest.mark.parametrize("key", ["roc", "gain", "thresholds", "reliability", "residuals"])
 def test_the_terminal_shows_the_numbers_of_the_result(found, key):
     figure, (name, columns) = found[0][key], PLACES[key]
     lines = [line.plain.partition(" ┤")[2] or line.plain.partition(" │")[2] for line in drawn(figure)[2 : 2 + HEIGHT]]
     for row in found[1][name]:
         for x, y in columns:
             # The row and column of the character that the point lies in.
-            across, down = int(row[x] * (WIDTH - 1e-9)), int((1 - row[y]) * (HEIGHT - 1e-9))
+            across, down = ((row[x], row[y])[axis] for axis in (0, 1))
+            across = (across - figure.x.low) / (figure.x.high - figure.x.low)
+            down = (figure.y.high - down) / (figure.y.high - figure.y.low)
+            across, down = int(across * (WIDTH - 1e-9)), int(down * (HEIGHT - 1e-9))
             near = [lines[at][max(0, across - 1) : across + 2] for at in range(max(0, down - 1), min(HEIGHT, down + 2))]
             assert any(not character.isspace() for part in near for character in part), (row[x], row[y])
 
@@ -128,11 +235,35 @@ def test_each_figure_is_a_file_in_two_formats(xent, scores, folder):
     ended = xent("eval", scores, "-m", "bce", "-f", "table", "--plot-dir", "figures")
     assert ended.status == 0, ended.err
     names = sorted(path.name for path in (folder / "figures").iterdir())
-    assert names == sorted(f"{key}.{form}" for key in (*PLACES, "losses") for form in ("png", "svg"))
+    keys = [key for key in PLACES if key != "residuals"]
+    assert names == sorted(f"{key}.{form}" for key in (*keys, "confusion-matrix", "losses") for form in ("png", "svg"))
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (folder / "figures").glob("*.png"))
     before = (folder / "figures/roc.svg").read_bytes()
     xent("eval", scores, "-m", "bce", "-q", "--plot-dir", "figures")
     assert (folder / "figures/roc.svg").read_bytes() == before
+
+
+def test_a_regression_has_its_residuals(xent, numbers, folder):
+    pytest.importorskip("matplotlib")
+    ended = xent("eval", numbers, "--label", "label", "--pred", "prediction", "-m", "mse", "-f", "table", "--plot", "--plot-dir", "figures")
+    assert ended.status == 0, ended.err
+    assert "\nResiduals by prediction\n" in ended.out
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == ["losses.png", "losses.svg", "residuals.png", "residuals.svg"]
+    assert xent("report", numbers, "--label", "label", "--pred", "prediction", "-o", "report.html").status == 0
+    assert 'id="figure-residuals"' in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("predictions", "is_wide"), [([3.0] * 20, False), ([10.0**power for power in range(20)], True), ([0.0, -1.0], False)]
+)
+def test_residuals_of_any_predictions_have_axes(xent, folder, predictions, is_wide):
+    (folder / "p.csv").write_text("label,prediction\n" + "".join(f"{value + 1},{value}\n" for value in predictions))
+    text = xent("eval", "p.csv", "-m", "residual_curve", "-f", "json").out
+    (figure,) = figures(parse_result(text.encode(), "r.json"))
+    assert figure.x.is_logarithmic == is_wide
+    assert all(figure.x.low <= row[3] <= figure.x.high and figure.y.low < row[5] <= row[6] < figure.y.high for row in figure.rows)
+    assert drawn(figure)
+    assert svg.drawing(figure)
 
 
 def test_names_in_files_are_no_formulas(xent, scores, folder):
@@ -153,9 +284,10 @@ def test_matplotlib_is_asked_for_before_anything_is_read(xent, monkeypatch):
     assert ended.err == "xent: error: --plot-dir needs matplotlib; install it with: pip install 'xent-eval[plots]'\n"
 
 
-def test_there_may_be_nothing_to_draw(xent, scores):
-    ended = xent("eval", scores, "-m", "r2_score", "--pred", "score", "--label", "id", "--plot", "-q")
-    assert ended.status == 0
+def test_there_may_be_nothing_to_draw(xent, folder):
+    (folder / "p.csv").write_text("label,prediction\n1,2\n2,inf\n")
+    ended = xent("eval", "p.csv", "-m", "r2_score", "--plot", "-q")
+    assert ended.status == 0, ended.err
     assert "there is nothing to draw" in ended.err
 
 

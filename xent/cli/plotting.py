@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-IN_TERMINAL = ("reliability_curve", "roc_curve")
+IN_TERMINAL = ("reliability_curve", "roc_curve", "residual_curve")
 """The curves that `--plot` draws, of those that fit the task."""
-
-NO_FIGURES = ("confusion_matrix",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class Plotting:
         from xent.io.survey import CURVES
 
         there = {metric.row.name for metric in metrics}
-        wanted = [name for name in CURVES[task] if name not in NO_FIGURES and (self.folder is not None or name in IN_TERMINAL)]
+        wanted = [name for name in CURVES[task] if self.folder is not None or name in IN_TERMINAL]
         return [parse_spec(name) for name in wanted if name not in there]
 
     def draw(self, result: Result, surveyed: Surveyed, *, below_table: bool) -> None:
@@ -81,19 +79,21 @@ class Plotting:
         if not self.wanted:
             return
         from xent.cli.exits import say
+        from xent.io.confusions import confusions
         from xent.io.figures import figures
 
         found = figures(result, surveyed.losses)
-        if not found:
+        matrices = confusions(result) if self.folder is not None else []
+        if not found and not matrices:
             say("there is nothing to draw: none of the metrics is a curve or a loss of rows")
         if self.in_terminal and found:
             _print(found, below_table=below_table)
-        if self.folder is not None and found:
+        if self.folder is not None and (found or matrices):
             from xent.io.plots import plot_files
             from xent.io.writing import write_files
 
             self.folder.mkdir(exist_ok=True)
-            write_files(plot_files(found, self.folder))
+            write_files(plot_files([*found, *matrices], self.folder))
 
 
 def _print(found: Sequence[Figure], *, below_table: bool) -> None:
@@ -114,7 +114,9 @@ def _print(found: Sequence[Figure], *, below_table: bool) -> None:
 
 
 _OPTIONS = (
-    click.option("--plot", is_flag=True, help="Also draw reliability, ROC and the losses of rows in the terminal, and bars beside slices."),
+    click.option(
+        "--plot", is_flag=True, help="Also draw reliability, ROC, residuals and the losses of rows in the terminal, and bars beside slices."
+    ),
     click.option(
         "--plot-dir",
         metavar="DIR",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from xent.io.escaping import named
+from xent.io.escaping import named, printable
 
 if TYPE_CHECKING:
     from xent.io.figures import Axis, Figure, Series
@@ -62,7 +62,7 @@ def drawn(figure: Figure) -> list[Text]:
         canvas.line(start, end, "dim", every=4)
     for series, style in zip(figure.series, _STYLES, strict=False):
         _DRAW[series.kind](canvas, figure, series, style)
-    ticks = {round((1.0 - figure.y.place(tick)) * (HEIGHT - 1)): f"{tick:g}" for tick in figure.y.ticks()}
+    ticks = {round((1.0 - figure.y.place(tick)) * (HEIGHT - 1)): text for tick, text in figure.y.labelled_ticks()}
     rows = [
         Text.assemble((ticks.get(number, "").rjust(_MARGIN), "dim"), (" ┤" if number in ticks else " │", "dim"), line)
         for number, line in enumerate(canvas.lines())
@@ -76,15 +76,14 @@ def drawn(figure: Figure) -> list[Text]:
         Text(" " * (_MARGIN + 2) + _numbers_below(figure.x), style="dim"),
         Text(figure.x.label.rjust(_MARGIN + 2 + WIDTH), style="dim"),
         *([Text.assemble(" " * (_MARGIN + 2), *legend)] if len(legend) > 1 else []),
-        Text(named(figure.summary)),
+        Text(printable(figure.summary)),
     ]
 
 
 def _numbers_below(axis: Axis) -> str:
     line = [" "] * (WIDTH + _MARGIN)
     free = 0
-    for tick in axis.ticks():
-        text = f"{tick:g}"
+    for tick, text in axis.labelled_ticks():
         start = max(0, round(axis.place(tick) * (WIDTH - 1)) - (len(text) - 1) // 2)
         if start >= free:
             line[start : start + len(text)] = text

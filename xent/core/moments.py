@@ -34,6 +34,9 @@ _SPLITTER = 2.0**27 + 1.0
 UNIT = 1 << 1074
 """Exact sums are integers, multiples of 1 / UNIT."""
 
+NOISE = 2.0**-48
+"""A variance below this share of the mean square cannot be told from none, where squares are rounded before they are added."""
+
 
 def two_product(a: Array, b: Array) -> tuple[Array, Array]:
     """The product as the sum of two float64s: the rounded product, and exactly what the rounding took.

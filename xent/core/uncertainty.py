@@ -29,7 +29,7 @@ from xent.core.exact import ExactSum
 from xent.core.folds import Folded, InFolds, variance
 from xent.core.lazy import np
 from xent.core.metric import MeanOf
-from xent.core.moments import UNIT, quotient
+from xent.core.moments import NOISE, UNIT, quotient
 from xent.core.reduction import row_counts, squared_weight, terms_of
 from xent.core.states import CellCounts, Crosstab, State, WeightedSum
 
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 _LEAST_DF = 0.5
 """Degrees of freedom below which there is no interval: that of a single row, whose weight was rounded, would reach to infinity."""
-
-_NOISE = 2.0**-48
-"""A variance below this share of the mean square cannot be told from none, since squares are rounded before they are added."""
 
 _FEW = 512
 """Up to so many cells the derivative by each is taken; from more on, derivatives along so many random directions."""
@@ -194,7 +191,7 @@ def error_of_mean(total: ExactSum, weight: ExactSum, squares: Squares, rows: flo
     a, b, aa, ab, bb = (part.units[0] for part in sums)
     square = aa * b * b
     spread = square - 2 * a * b * ab + a * a * bb
-    if spread <= 0 or quotient(spread, square) < _NOISE:
+    if spread <= 0 or quotient(spread, square) < NOISE:
         return 0.0
     return math.sqrt(quotient(UNIT * spread, b**4) * rows / (rows - 1.0))
 

@@ -5,8 +5,10 @@ The page of `xent report`, the terminal and the files of `--plot-dir` draw the s
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 201
 """So many points of a curve are drawn; the eye sees no more."""
+
+_WIDE = 1000.0
+"""A span of positive numbers whose ends are in a larger ratio is drawn on a logarithmic axis."""
 
 Row = Sequence[float]
 
@@ -60,7 +65,20 @@ class Axis:
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= rough * (1.0 - 1e-9))
         first = math.ceil(self.low / step - 1e-9)
-        return [round(number * step, 12) for number in range(first, math.floor(self.high / step + 1e-9) + 1)]
+        digits = 12 - math.floor(math.log10(step))
+        return [round(number * step, digits) for number in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+    def labelled_ticks(self) -> list[tuple[float, str]]:
+        """The same, each with its text: short, and with the digits that tell it from the next.
+
+        >>> Axis("", 0.0, 2e6).labelled_ticks()[1:3], Axis("", 2000.0, 2000.1).labelled_ticks()[1]
+        ([(500000.0, '500000'), (1000000.0, '1e6')], (2000.02, '2000.02'))
+        """
+        ticks = self.ticks()
+        apart = min((after - before for before, after in itertools.pairwise(ticks)), default=0.0)
+        largest = max(map(abs, ticks), default=0.0)
+        digits = 6 if self.is_logarithmic or not apart else max(6, math.ceil(math.log10(largest / apart)) + 2)
+        return [(tick, re.sub(r"e\+?(-?)0*", r"e\1", f"{tick:.{digits}g}")) for tick in ticks]
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +296,39 @@ def _thresholds(metric: MetricResult, rows: list[Row], result: Result) -> Iterat
     )
 
 
+def _residuals(metric: MetricResult, rows: list[Row], result: Result) -> Iterator[Figure]:
+    across, up = _around(row[3] for row in rows), _around((0.0, *(end for row in rows for end in row[5:7])))
+    if across is None or up is None:
+        return
+    worst = max(rows, key=lambda row: abs(row[4]))
+    error = (worst[6] - worst[5]) / 2.0 / math.sqrt(worst[2])
+    # Where predictions are of several magnitudes, most of them would lie in one corner.
+    is_wide = rows[0][3] > 0.0 and rows[-1][3] > _WIDE * rows[0][3]
+    shown, left = _thinned(rows)
+    yield Figure(
+        key="residuals",
+        title=_title("Residuals by prediction", metric, result),
+        summary=f"In {len(rows)} bins of equal weight the mean residual is farthest from 0 at a prediction of {worst[3]:.4g}: labels lie "
+        f"{abs(worst[4]):.3g} {'above' if worst[4] > 0.0 else 'below'} it there, with a standard error of {error:.2g}.",
+        x=Axis("prediction", rows[0][3], rows[-1][3], is_logarithmic=True) if is_wide else Axis("prediction", *across),
+        y=Axis("label less prediction", *up),
+        columns=_COLUMNS[metric.name],
+        rows=shown,
+        series=(Series("mean residual, and one standard deviation around it", 3, 4, "points", (5, 6)),),
+        reference=((across[0], 0.0), (across[1], 0.0), "as predicted"),
+        left_out=left,
+    )
+
+
+def _around(numbers: Iterable[float]) -> tuple[float, float] | None:
+    """Ends that hold all of these and a little more; None where floats have no room for that."""
+    found = list(numbers)
+    low, high = min(found), max(found)
+    more = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    low, high = low - more, high + more
+    return (low, high) if math.isfinite(high - low) else None
+
+
 def _loss_histogram(name: str, losses: LossDistribution) -> list[Figure]:
     bars = [bar for bar in losses.histogram() if 0.0 < bar[0] < bar[1] < math.inf]
     others = [bar for bar in losses.histogram() if not 0.0 < bar[0] < bar[1] < math.inf]
@@ -311,6 +362,7 @@ _FIGURES: Mapping[str, Callable[[MetricResult, list[Row], Result], Iterator[Figu
     "precision_recall_curve": _precision_recall,
     "lift_curve": _lift,
     "threshold_table": _thresholds,
+    "residual_curve": _residuals,
 }
 """How the value of a metric is drawn."""
 
@@ -320,5 +372,6 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "precision_recall_curve": ("threshold", "precision", "recall"),
     "lift_curve": ("threshold", "share of rows", "gain", "lift"),
     "threshold_table": ("threshold", "precision", "recall", "specificity", "F1", "accuracy", "cost"),
+    "residual_curve": ("low end", "high end", "weight", "prediction", "mean residual", "deviation below", "deviation above"),
 }
 """What the numbers of a row of these metrics are."""

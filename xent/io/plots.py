@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import math
 import textwrap
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xent.core.errors import UsageError
+from xent.io.confusions import Confusion
 from xent.io.escaping import named
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ FORMATS = ("svg", "png")
 INCHES = (5.0, 3.8)
 DOTS_PER_INCH = 200
 TITLE_WIDTH = 50
+CELL_INCHES = 0.4
+NAME_CHARACTERS = 24
 _COLOURS = ("#1f5fbf", "#b4540a", "#1a7f4b")
 _SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "xent",
@@ -38,7 +42,7 @@ def require_matplotlib() -> None:
         raise UsageError("--plot-dir needs matplotlib; install it with: pip install 'xent-eval[plots]'")
 
 
-def plot_files(figures: Sequence[Figure], folder: Path) -> dict[Path, bytes]:
+def plot_files(figures: Sequence[Figure | Confusion], folder: Path) -> dict[Path, bytes]:
     """The content of a file in each format for every figure, by its path."""
     import matplotlib as mpl
 
@@ -47,7 +51,7 @@ def plot_files(figures: Sequence[Figure], folder: Path) -> dict[Path, bytes]:
         # A box stands for a sign that the font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         for figure in figures:
-            drawn = plot(figure)
+            drawn = plot_confusion(figure) if isinstance(figure, Confusion) else plot(figure)
             for form in FORMATS:
                 buffer = io.BytesIO()
                 drawn.savefig(buffer, format=form, dpi=DOTS_PER_INCH, metadata={"Date": None} if form == "svg" else None)
@@ -67,6 +71,9 @@ def plot(figure: Figure) -> Any:
     axes.set_ylabel(figure.y.label)
     if figure.x.is_logarithmic:
         axes.set_xscale("log")
+    else:
+        # matplotlib would write large numbers as a small one and an offset.
+        axes.set_xticks(*zip(*figure.x.labelled_ticks(), strict=True))
     axes.set_xlim(figure.x.low, figure.x.high)
     axes.set_ylim(figure.y.low, figure.y.high)
     axes.margins(0.0)
@@ -78,8 +85,52 @@ def plot(figure: Figure) -> Any:
     for series, colour in zip(figure.series, _COLOURS, strict=False):
         _draw(axes, figure, series, colour)
     if len(figure.series) > 1 or figure.reference is not None:
-        axes.legend(frameon=False, fontsize="small")
+        # Below the axes nothing can lie in its way.
+        drawing.legend(loc="outside lower center", ncols=4, frameon=False, fontsize="small")
     return drawing
+
+
+def plot_confusion(confusion: Confusion) -> Any:
+    """A confusion matrix as a matplotlib figure: what every cell holds, the darker, the larger its share of the true class."""
+    from matplotlib.figure import Figure as Drawing
+
+    shown = confusion.most_confused()
+    names = [named(name, NAME_CHARACTERS) for name in shown.names]
+    side = max(INCHES[1] - 1.0, CELL_INCHES * len(names))
+    drawing = Drawing(figsize=(side + 1.6, side + 1.4), layout="constrained")
+    axes = drawing.add_subplot()
+    title = confusion.title if shown is confusion else f"{confusion.title}, the most confused of {len(confusion.names):,} classes"
+    axes.set_title(textwrap.fill(named(title), TITLE_WIDTH), parse_math=False)
+    shares = [[value / math.fsum(row) if any(row) else 0.0 for value in row] for row in shown.matrix]
+    axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, aspect="equal")
+    texts = [[_short(value) for value in row] for row in shown.matrix]
+    longest = max(len(text) for row in texts for text in row)
+    size = min(10.0, 72.0 * side / len(names) / (0.65 * longest + 0.8))
+    for down, row in enumerate(shown.matrix):
+        for across, value in enumerate(row):
+            colour = "white" if shares[down][across] > 0.5 else "#1a2430" if value else "#8a94a0"
+            axes.text(across, down, texts[down][across], ha="center", va="center", color=colour, fontsize=size)
+    tilted = len("".join(names)) * 0.09 > side
+    placed: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if tilted else {}
+    axes.set_xticks(range(len(names)), names, parse_math=False, **placed)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
+    axes.tick_params(length=0.0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    return drawing
+
+
+def _short(value: float) -> str:
+    """An amount in at most about five characters.
+
+    >>> [_short(value) for value in (0.0, 0.25, 812.0, 9999.0, 12345.0, 1234567.0)]
+    ['0', '0.25', '812', '9,999', '12.3k', '1.23M']
+    """
+    if value < 9999.5:
+        return f"{value:,.0f}" if value == round(value) else f"{value:.3g}"
+    power = min(4, int(math.log10(value * 1.0005)) // 3)
+    return f"{value / 1000.0**power:.3g}{'kMGT'[power - 1]}"
 
 
 def _draw(axes: Any, figure: Figure, series: Series, colour: str) -> None:

@@ -29,7 +29,7 @@ EXTRA: Mapping[Task, tuple[str, ...]] = {
 CURVES: Mapping[Task, tuple[str, ...]] = {
     "binary": ("reliability_curve", "roc_curve", "precision_recall_curve", "lift_curve", "threshold_table", "confusion_matrix"),
     "multiclass": ("reliability_curve", "confusion_matrix"),
-    "regression": (),
+    "regression": ("residual_curve",),
 }
 """Metrics that are drawn, for the task that the data show."""
 

@@ -7,16 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from xent.io.confusions import MOST_CLASSES, Matrix, confusions
 from xent.io.escaping import named
 from xent.io.report.markup import element
 from xent.io.report.page import Section
 from xent.io.report.tables import Cell, Column, caption_of, number_cell, number_text, rows_within, table, text_cell
 
 if TYPE_CHECKING:
-    from xent.core.result import MetricResult, Result
-
-MOST_CLASSES = 25
-"""The matrix of more classes is told by its largest confusions alone."""
+    from xent.core.result import Result
 
 MOST_CONFUSIONS = 15
 HEAD_CHARACTERS = 40
@@ -25,29 +23,15 @@ MATRIX_BYTES, CONFUSION_BYTES = 60_000, 20_000
 LEVELS = 10
 """So many shades there are; `report.css` has a class for each."""
 
-Matrix = Sequence[Sequence[float]]
-
 
 def confusion_section(result: Result) -> list[Section]:
     """The confusion matrices that were measured."""
-    found = [metric for metric in result.metrics if metric.name == "confusion_matrix" and _is_matrix(metric)][:MOST_MATRICES]
-    parts = [part for metric in found for part in _parts(metric, result.data.class_names)]
+    parts = [part for confusion in confusions(result)[:MOST_MATRICES] for part in _parts(confusion.matrix, confusion.names)]
     return [Section("Confusion matrix", parts)] if parts else []
 
 
-def _is_matrix(metric: MetricResult) -> bool:
-    rows = metric.value
-    return (
-        isinstance(rows, list)
-        and len(rows) > 1
-        and all(isinstance(row, list) and len(row) == len(rows) for row in rows)
-        and all(isinstance(value, int | float) and math.isfinite(value) for row in rows for value in row)
-    )
-
-
-def _parts(metric: MetricResult, class_names: Sequence[str] | None) -> Iterator[ET.Element]:
-    matrix: Matrix = metric.value
-    names = class_names if class_names is not None and len(class_names) == len(matrix) else [str(number) for number in range(len(matrix))]
+def _parts(matrix: Matrix, names: Sequence[str]) -> Iterator[ET.Element]:
+    # Of more classes the largest confusions alone are told.
     if len(matrix) <= MOST_CLASSES:
         yield _heat_table(matrix, names)
     if len(matrix) > 2:

@@ -8,7 +8,6 @@ from xml.etree import ElementTree as ET
 
 from xent.io.escaping import named
 from xent.io.report.markup import element
-from xent.io.report.tables import number_text
 
 if TYPE_CHECKING:
     from xent.io.figures import Figure, Series
@@ -54,14 +53,14 @@ def place_of_row(figure: Figure, row: int, series: Series) -> tuple[float, float
 
 def _axes(figure: Figure) -> Iterator[ET.Element]:
     bottom = HEIGHT - BOTTOM
-    for tick in figure.x.ticks():
+    for tick, text in figure.x.labelled_ticks():
         across, _ = place(figure, tick, figure.y.low)
         yield element("path", class_="grid", d=f"M{across} {TOP}V{bottom}")
-        yield element("text", number_text(tick), class_="tick", x=across, y=bottom + 15, text_anchor="middle")
-    for tick in figure.y.ticks():
+        yield element("text", text, class_="tick", x=across, y=bottom + 15, text_anchor="middle")
+    for tick, text in figure.y.labelled_ticks():
         _, down = place(figure, figure.x.low, tick)
         yield element("path", class_="grid", d=f"M{LEFT} {down}H{WIDTH - RIGHT}")
-        yield element("text", number_text(tick), class_="tick", x=LEFT - 6, y=down + 4, text_anchor="end")
+        yield element("text", text, class_="tick", x=LEFT - 6, y=down + 4, text_anchor="end")
     middle = (LEFT + WIDTH - RIGHT) / 2
     yield element("text", figure.x.label, class_="axis", x=middle, y=HEIGHT - 8, text_anchor="middle")
     centre = (TOP + bottom) / 2
