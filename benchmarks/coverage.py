@@ -6,9 +6,10 @@ Every data set goes through a `Tally`, as the rows of a file do. It has random n
 how many processes make it.
 
 The populations: a binary model whose logits are 1.75 times too large, which makes its probabilities overconfident, with weights that
-depend on the logit; and a regression whose errors grow with the prediction. In clustered data the rows of a cluster share a third of the
-variance of the predictions, of the labels given the predictions, and of the weights, by way of normal variables, which leave unchanged
-what one row by itself is distributed like. So the true value is the same for clusters as for independent rows: that of 10,000,000 rows.
+depend on the logit; one of four classes; and a regression whose errors grow with the prediction. In clustered data the rows of a cluster
+share a third of the variance of the predictions, of the labels given the predictions, and of the weights, by way of normal variables,
+which leave unchanged what one row by itself is distributed like. So the true value is the same for clusters as for independent rows:
+that of 10,000,000 rows.
 """
 
 from __future__ import annotations
@@ -72,6 +73,15 @@ def weighted(design: Design, rng: np.random.Generator) -> Batch:
     return batch
 
 
+def four_classes(design: Design, rng: np.random.Generator) -> Batch:
+    """Classes, and their probabilities by a model whose logits are too large."""
+    logits = 1.5 * np.stack([design.normal(rng) for _ in range(4)], axis=1)
+    # The class of the largest sum of a logit and a Gumbel variable has the probabilities of a softmax.
+    chance = -np.log(-np.log(np.stack([ndtr(design.normal(rng)) for _ in range(4)], axis=1)))
+    scores = np.exp(logits)
+    return Batch((logits / TEMPERATURE + chance).argmax(axis=1), scores / scores.sum(axis=1, keepdims=True), clusters=design.clusters())
+
+
 def regression(design: Design, rng: np.random.Generator) -> Batch:
     """Labels whose distance from the prediction is the larger the larger the prediction."""
     y_pred = 10.0 + 3.0 * design.normal(rng)
@@ -107,6 +117,8 @@ POPULATIONS = {
             "expected_calibration_error",
         ),
     ),
+    "bins of a binary model": (overconfident, ("expected_calibration_error:binning=mass", "expected_calibration_error:norm=l2")),
+    "bins of four classes": (four_classes, ("classwise_calibration_error", "classwise_calibration_error:binning=mass")),
     "a regression": (regression, ("mean_absolute_error", "root_mean_squared_error", "r2_score", "median_absolute_error")),
 }
 DESIGNS = (Design(1_000), Design(10_000), Design(1_000, 5), Design(10_000, 10))
@@ -190,11 +202,13 @@ def report(population: str, design: Design, found: Sequence[Found]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replications", type=int, default=2_000)
+    parser.add_argument("--only", default="", help="the populations whose names hold this; their tables alone are written")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--output", type=Path, help="Markdown; printed where no file is named")
     options = parser.parse_args()
     with ProcessPoolExecutor(options.processes) as pool:
-        results = {population: measured(population, options.replications, pool) for population in POPULATIONS}
+        wanted = [population for population in POPULATIONS if options.only in population]
+        results = {population: measured(population, options.replications, pool) for population in wanted}
     text = markdown(results, options.replications)
     if options.output is None:
         print(text)

@@ -166,17 +166,6 @@ def test_bins_of_equal_mass_hold_equally_many():
         ExpectedCalibrationError(binning="quantile")
 
 
-@pytest.mark.parametrize("bins", [5, 15])
-def test_errors_are_those_of_netcal(bins):
-    netcal = pytest.importorskip("netcal.metrics.confidence", exc_type=ImportError)
-    rng = np.random.default_rng(3)
-    p = rng.random(2000)
-    y = (rng.random(2000) < p**1.3).astype(int)
-    assert ExpectedCalibrationError(bins)(y, p) == pytest.approx(netcal.ECE(bins).measure(p, y), rel=1e-12)
-    assert MaximumCalibrationError(bins)(y, p) == pytest.approx(netcal.MCE(bins).measure(p, y), rel=1e-12)
-    assert ExpectedCalibrationError(bins)(np.eye(4)[INDEX], SCORES) == pytest.approx(netcal.ECE(bins).measure(SCORES, INDEX), rel=1e-12)
-
-
 def test_the_interval_of_the_debiased_error_covers_it():
     """Of predictions that are calibrated, and of some that are not by 0.1 everywhere, most intervals hold the error."""
     rng = np.random.default_rng(12)

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from model_diagnostics import scoring
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, log_loss
 
@@ -63,7 +64,6 @@ def test_terms_are_differences_of_scores(classes, score, binning, weight):
 @every_weight
 @pytest.mark.parametrize("name", ["SquaredError", "LogLoss"])
 def test_corp_is_that_of_model_diagnostics(name, weight):
-    scoring = pytest.importorskip("model_diagnostics.scoring", exc_type=ImportError)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         terms = scoring.decompose(EVENTS, CHANCES, weights=weight, scoring_function=getattr(scoring, name)())

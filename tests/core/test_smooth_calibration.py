@@ -1,7 +1,6 @@
-"""The smooth calibration error: against its definition by quadrature, and relplot."""
+"""The smooth calibration error: against its definition by quadrature."""
 
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -34,16 +33,6 @@ def test_it_is_the_bandwidth_that_equals_the_error(count, power, weighted):
     weight = RANDOM.choice([0.5, 1.0, 3.0], count) if weighted else np.ones(count)
     found = SmoothCalibrationError()(y, p, weight if weighted else None)
     assert by_definition(y, p, weight, found) == pytest.approx(found, rel=1e-6)
-
-
-def test_it_is_that_of_relplot():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        relplot = pytest.importorskip("relplot", exc_type=ImportError)
-        for power in (0.5, 1.0, 1.5, 3.0):
-            y, p = events(3000, power)
-            # relplot looks for the bandwidth in steps of 0.001, and smooths on 200 points.
-            assert SmoothCalibrationError()(y, p) == pytest.approx(relplot.smECE(p, y), abs=0.002)
 
 
 def test_one_claim_of_one_event():

@@ -1,4 +1,4 @@
-"""The spread of the calibration error against what it is in samples of a known population."""
+"""The spread of calibration errors against what it is in samples of a known population."""
 
 import math
 
@@ -55,3 +55,55 @@ def test_a_row_twice_in_a_cluster_is_one(measured):
     one = measured("expected_calibration_error", labels, scores, clusters=np.arange(3000))
     other = measured("expected_calibration_error", np.tile(labels, 2), np.tile(scores, 2), clusters=np.tile(np.arange(3000), 2))
     assert other.standard_error == pytest.approx(one.standard_error, rel=1e-9)
+
+
+def of_three(random, count, temperature):
+    logits = random.normal(0.0, 1.5, (count, 3))
+    chance = -np.log(-np.log(random.random((count, 3))))
+    scores = np.exp(logits)
+    return (logits / temperature + chance).argmax(axis=1), scores / scores.sum(axis=1, keepdims=True)
+
+
+OTHERS = [
+    ("expected_calibration_error", {"binning": "mass"}, drawn),
+    ("expected_calibration_error", {"norm": "l2"}, drawn),
+    ("classwise_calibration_error", {}, of_three),
+    ("classwise_calibration_error", {"binning": "mass"}, of_three),
+]
+
+
+@pytest.mark.parametrize(("metric", "parameters", "draw"), OTHERS)
+def test_other_errors_have_intervals_that_hold_them(measured, metric, parameters, draw):
+    """Of a model that is off, whose error is known from many rows; and the standard error is that of samples."""
+    random = np.random.default_rng(12)
+    true = measured(metric, *draw(random, 300_000, 2.0), **parameters).value
+    found = [measured(metric, *draw(random, 1000, 2.0), **parameters) for _ in range(80)]
+    errors, values = np.array([one.standard_error for one in found]), np.array([one.value for one in found])
+    assert errors.mean() == pytest.approx(values.std(ddof=1), rel=4 / math.sqrt(2 * 79))
+    # Fewer than 70 of 80 have a probability of 1 in 2,000 where each holds it with 95 %.
+    assert sum(one.ci.low <= true <= one.ci.high for one in found) >= 70
+    assert {one.ci.method for one in found} == {"debiased"}
+
+
+@pytest.mark.parametrize(("metric", "parameters", "draw"), OTHERS)
+def test_other_errors_of_a_calibrated_model_reach_to_nothing(measured, metric, parameters, draw):
+    random = np.random.default_rng(13)
+    found = [measured(metric, *draw(random, 1000, 1.0), **parameters) for _ in range(40)]
+    assert sum(one.ci.low == 0.0 for one in found) >= 35
+
+
+def test_every_class_has_an_interval_of_its_own(measured):
+    labels, scores = of_three(np.random.default_rng(14), 3000, 2.0)
+    for norm in ("l1", "l2"):
+        each = measured("classwise_calibration_error", labels, scores, average=None, norm=norm)
+        alone = [measured("expected_calibration_error", labels == k, scores[:, k], clusters=np.arange(3000), norm=norm) for k in range(3)]
+        assert each.value == pytest.approx([one.value for one in alone], rel=1e-12)
+        # Other folds: those of clusters and those of rows.
+        middles = [(one.ci.low + one.ci.high) / 2 for one in alone]
+        assert (np.array(each.ci.low) + np.array(each.ci.high)) / 2 == pytest.approx(middles, rel=0.05)
+
+
+@pytest.mark.parametrize(("metric", "norm"), [("expected_calibration_error", "max"), ("classwise_calibration_error", "l2")])
+def test_where_nothing_is_known_there_is_none(measured, metric, norm):
+    labels, scores = of_three(np.random.default_rng(15), 500, 2.0)
+    assert measured(metric, labels, scores, norm=norm).ci is None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from xent.core.result import Interval, MetricResult
 
-_DIGITS = 4
+_DIGITS, _MOST_DIGITS = 4, 12
 
 
 def levels_of(metrics: Iterable[MetricResult]) -> list[float]:
@@ -39,5 +39,5 @@ def interval_text(interval: Interval | None, level: float | None = None) -> str:
     digits = _DIGITS
     if 0.0 < width < math.inf and size < math.inf:
         # Two digits of the width, however far from 0 the interval lies.
-        digits = max(digits, math.floor(math.log10(size)) - math.floor(math.log10(width)) + 2)
+        digits = max(digits, min(_MOST_DIGITS, math.floor(math.log10(size)) - math.floor(math.log10(width)) + 2))
     return f"[{interval.low:.{digits}g}, {interval.high:.{digits}g}]"

@@ -89,6 +89,7 @@ class _CalibrationError(Metric):
     """
 
     lift: LiftBy
+    norm: str = "max"
     average: str | None = "macro"
 
     def __init__(self, bins: int, binning: str, of: str, name: str | None, dtype: str | None) -> None:
@@ -100,6 +101,18 @@ class _CalibrationError(Metric):
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
         return two_classes(super().batch(y_true, y_pred, sample_weight))
+
+    def spread(self, clustered: bool) -> Spread | None:
+        from xent.core.spread_of_bins import OfBins, OfSquaredBins
+
+        if self.norm == "l1":
+            return OfBins(self.lift, self._squares(clustered))
+        # Which bin is farthest off is largely chance, and the rows that are left without some say nothing of it.
+        return OfSquaredBins(self.lift) if self.norm == "l2" else None
+
+    def _squares(self, clustered: bool) -> LiftBy | None:
+        """What is lifted beside the state where one column of bins is fixed and rows are independent."""
+        return None
 
     def finish(self, state: CellCounts | ScoreTables) -> Array:
         """The error of every group."""
@@ -195,12 +208,8 @@ class ExpectedCalibrationError(_CalibrationError):
         super().__init__(bins, binning, "confidence", name, dtype)
         self.norm = _checked_norm(norm)
 
-    def spread(self, clustered: bool) -> Spread | None:
-        if self.binning != "width" or self.norm != "l1":
-            return super().spread(clustered)
-        from xent.core.spread_of_bins import OfBins
-
-        return OfBins(self.lift, None if clustered else LiftBy.make(gap_squares, bins=int(self.bins)))
+    def _squares(self, clustered: bool) -> LiftBy | None:
+        return None if clustered or self.binning != "width" else LiftBy.make(gap_squares, bins=int(self.bins))
 
     def value(self, share: Array, distance: Array, weight: Array, happened: Array) -> Array:
         return normed(self.norm, share, distance)
@@ -244,12 +253,8 @@ class MaximumCalibrationError(_CalibrationError):
     def __init__(self, bins: int = 15, binning: str = "width", name: str | None = None, dtype: str | None = None) -> None:
         super().__init__(bins, binning, "confidence", name, dtype)
 
-    def spread(self, clustered: bool) -> Spread | None:
-        # Which bin is farthest off is largely chance, and the rows that are left without some say nothing of it.
-        return None
-
     def value(self, share: Array, distance: Array, weight: Array, happened: Array) -> Array:
-        return normed("max", share, distance)
+        return normed(self.norm, share, distance)
 
 
 @metric(
@@ -302,6 +307,10 @@ class ClasswiseCalibrationError(_CalibrationError):
             raise UsageError(f"average must be macro or None, not {average!r}")
         self.norm = _checked_norm(norm)
         self.average = average
+
+    def spread(self, clustered: bool) -> Spread | None:
+        # A mean of roots has no such square.
+        return None if self.norm == "l2" and self.average is not None else super().spread(clustered)
 
     def value(self, share: Array, distance: Array, weight: Array, happened: Array) -> Array:
         return normed(self.norm, share, distance)

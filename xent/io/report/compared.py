@@ -14,7 +14,7 @@ from xent.io.report.glyphs import Span, interval_glyph
 from xent.io.report.markup import element
 from xent.io.report.page import Section
 from xent.io.report.shared import data_facts, facts
-from xent.io.report.tables import Cell, Column, number_cell, number_text, rows_within, table, text_cell
+from xent.io.report.tables import Cell, Column, label_text, number_cell, number_text, rows_within, table, text_cell
 from xent.io.slice_words import slice_name
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _carried(comparison: Comparison) -> Iterator[ET.Element]:
                 [
                     number_cell(row.row),
                     *([text_cell(row.source)] if several else []),
-                    text_cell(None if row.label is None else str(row.label)),
+                    text_cell(label_text(row.label)),
                     *map(number_cell, (row.base_value, row.value, row.contribution)),
                 ]
                 for row in rows
@@ -102,6 +102,7 @@ def _table(comparison: Comparison, differences: Sequence[Difference], caption: s
     columns = [
         Column("metric"),
         *([Column("slice")] if sliced else []),
+        Column("finding"),
         *([Column("candidate number", True)] if several else []),
         *([Column("rows", True)] if sliced else []),
         Column("base", True),
@@ -110,7 +111,6 @@ def _table(comparison: Comparison, differences: Sequence[Difference], caption: s
         *([Column("adds", True)] if sliced else []),
         Column(level_text(comparison.level)),
         Column("p", True),
-        Column("finding"),
     ]
     lines = ([*_cells(one, sliced=sliced, several=several)] for one in differences)
     return table(caption, columns, rows_within(lines, most_bytes, heads=2 if sliced else 1), filterable=sliced)
@@ -120,6 +120,7 @@ def _cells(one: Difference, *, sliced: bool, several: bool) -> Iterator[Cell]:
     yield Cell(one.name if one.label is None else f"{named(one.label)} ({one.name})", title=named(one.signature))
     if sliced:
         yield text_cell("all" if one.slice is None else slice_name(one.slice))
+    yield Cell(element("span", one.finding, class_=f"finding {one.finding}"))
     if several:
         yield number_cell(one.candidate + 1)
     if sliced:
@@ -137,4 +138,3 @@ def _cells(one: Difference, *, sliced: bool, several: bool) -> Iterator[Cell]:
     yield Cell((glyph, element("span", interval_text(one.ci), class_="sure")), title=None if one.ci is None else named(one.ci.method))
     p_value = one.p_adjusted if one.p_adjusted is not None else one.p_value
     yield Cell(p_text(one), p_value, "number")
-    yield Cell(element("span", one.finding, class_=f"finding {one.finding}"))

@@ -18,7 +18,7 @@ from xent.io.report.markup import Child, breakable, element
 from xent.io.report.page import Section
 from xent.io.report.shared import data_facts, facts
 from xent.io.report.svg import drawing, place_of_row
-from xent.io.report.tables import Cell, Column, caption_of, number_cell, number_text, rows_within, table, text_cell
+from xent.io.report.tables import Cell, Column, caption_of, label_text, number_cell, number_text, rows_within, table, text_cell
 from xent.io.slice_words import MISSING
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ def metric_section(result: Result) -> list[Section]:
     shown = [metric for metric in result.metrics if not is_curve(metric) and metric.name != "confusion_matrix"]
     if not shown:
         return []
-    columns = [Column("metric"), Column("value", True), Column("interval"), Column("better"), Column("rows", True), Column("notes")]
-    rows = rows_within(([*_metric_cells(metric)] for metric in shown), METRIC_BYTES)
+    notes = [Column("notes")] if any(health_sentences(metric) for metric in shown) else []
+    columns = [Column("metric"), Column("value", True), Column("interval"), Column("better"), Column("rows", True), *notes]
+    rows = rows_within(([*_metric_cells(metric)][: len(columns)] for metric in shown), METRIC_BYTES)
     parts = [table("Values of all rows", columns, rows)]
     names = _class_names(result)
     by_class = [metric for metric in shown if isinstance(metric.value, list) and len(metric.value) == len(names) > 0 and _is_flat(metric)]
@@ -175,7 +176,7 @@ def figure_section(figures: Sequence[Figure]) -> list[Section]:
 
 
 def _figure(figure: Figure) -> ET.Element:
-    title = named(figure.title)
+    title, summary = named(figure.title), figure.summary.replace(" %", "\N{NO-BREAK SPACE}%")
     is_alone = len(figure.series) == 1 and figure.reference is None
     legend = [] if is_alone else [element("li", series.name, class_=f"s{number}") for number, series in enumerate(figure.series, 1)]
     if figure.reference is not None:
@@ -195,7 +196,11 @@ def _figure(figure: Figure) -> ET.Element:
     )
     return element(
         "figure",
-        element("figcaption", element("h3", title), element("p", figure.summary, *(f" {note}." for note in figure.notes))),
+        element(
+            "figcaption",
+            element("h3", title),
+            element("p", summary, *(f" {note}." for note in figure.notes)),
+        ),
         element("div", drawing(figure), class_="plot", data_plot=title),
         element("ul", *legend, class_="legend") if legend else None,
         element(
@@ -230,8 +235,8 @@ def worst_section(found: Found) -> list[Section]:
             *([text_cell(record["file"])] if several else []),
             number_cell(record["row"]),
             *(text_cell(record["keys"][key]) for key in keys),
-            text_cell(_said(record["label"])),
-            *([text_cell(_said(record["predicted"]))] if predicted else []),
+            text_cell(label_text(record["label"])),
+            *([text_cell(label_text(record["predicted"]))] if predicted else []),
             _prediction(found, record),
             *([number_cell(record["weight"])] if weighted else []),
             number_cell(record["loss"]),
@@ -243,11 +248,6 @@ def worst_section(found: Found) -> list[Section]:
     carried = f"The 1 % of the rows with the largest losses carry {100 * share:.3g} % of the whole loss."
     parts = [] if math.isnan(share) else [element("p", carried)]
     return [Section("Worst rows", [*parts, table(caption, columns, rows_within(lines, WORST_BYTES), filterable=True)])]
-
-
-def _said(label: Any) -> str | None:
-    """A label as text: also a number is a name here."""
-    return label if label is None or isinstance(label, str) else number_text(label) if isinstance(label, float) else str(label)
 
 
 def _prediction(found: Found, record: dict[str, Any]) -> Cell:

@@ -33,16 +33,17 @@ def gate_section(found: Result | Comparison) -> list[Section]:
     if not found.gates:
         return []
     gates = sorted(found.gates, key=lambda gate: _ORDER.index(gate["outcome"]))
-    columns = [Column("gate"), Column("slice"), Column("outcome"), Column("value", True), Column("rows", True), Column("why")]
+    # What matters most stands where it is seen on a phone too.
+    columns = [Column("outcome"), Column("gate"), Column("slice"), Column("value", True), Column("rows", True), Column("why")]
     lines = ([*_gate_cells(gate)] for gate in gates)
     return [Section("Gates", [table("Gates, those first that did not pass", columns, rows_within(lines, GATE_BYTES))])]
 
 
 def _gate_cells(gate: Mapping[str, Any]) -> Iterable[Cell]:
     colour = gate["outcome"] if gate["severity"] == "error" or gate["outcome"] == "pass" else "inconclusive"
+    yield Cell(element("span", outcome_word(gate), class_=f"outcome {colour}"))
     yield text_cell(gate["gate"])
     yield text_cell(slice_text(gate))
-    yield Cell(element("span", outcome_word(gate), class_=f"outcome {colour}"))
     yield number_cell(gate["value"])
     yield number_cell(gate["count"])
     yield text_cell(gate["reason"], "wide")

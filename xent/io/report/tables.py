@@ -47,6 +47,11 @@ def number_text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
 
 
+def label_text(label: Any) -> str | None:
+    """A label as text: also a number is a name here."""
+    return label if label is None or isinstance(label, str) else number_text(label) if isinstance(label, float) else str(label)
+
+
 def number_cell(value: Any, *more: Child, class_: str | None = None) -> Cell:
     """A number, with all its digits where the pointer rests on it."""
     text = number_text(value)
