@@ -20,6 +20,9 @@ TERMINATED = 143
 
 _LONGEST_LINE = 1000
 
+_NO_ROOM = ("failed to map segment from shared object", "cannot allocate memory", "Cannot allocate memory", "can't start new thread")
+"""What the loader of libraries, the system and Python say where memory lacks, each in an error of another kind."""
+
 
 def report(error: BaseException) -> int:
     """Says on standard error what went wrong, in one or two lines, and returns the exit status that it means."""
@@ -71,7 +74,7 @@ def _verdict(error: BaseException) -> tuple[int, str]:
         return NOTHING, str(error)
     if isinstance(error, XentError):
         return DATA, str(error) + _advice(error)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_ROOM):
         return DATA, "out of memory; a smaller --chunk-rows or fewer --threads need less"
     if isinstance(error, OSError):
         place = "" if error.filename is None else f"{error.filename!r}: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xent.io.address_space import threads_that_fit
 from xent.io.workers import available_cores
 
 RETRIES = 3
@@ -59,5 +60,5 @@ class Request:
 
     @property
     def workers(self) -> int:
-        """The number of threads to work with: so many as were asked for, else one for each core."""
-        return self.threads or available_cores()
+        """The number of threads to work with: so many as were asked for, else one for each core that there is room for."""
+        return self.threads or threads_that_fit(available_cores())

@@ -70,6 +70,7 @@ class _Plan(Generic[_Item]):
         self._begun: list[_Part[_Item]] = []
         self._lock = threading.Lock()
         self.errors: list[tuple[int, int, BaseException]] = []
+        self.lost: BaseException | None = None
         self._limit = len(parts)
 
     def choose(self) -> _Part[_Item] | None:
@@ -102,6 +103,14 @@ class _Plan(Generic[_Item]):
     def stop(self) -> None:
         self._limit = -1
 
+    def keeping(self, run: Callable[[], None]) -> None:
+        """All that one worker does. Where memory lacks even to write an error down it is kept too: rows that are lost are never silent."""
+        try:
+            run()
+        except BaseException as error:  # noqa: BLE001  # Raised by the thread that waits.
+            self.lost = error
+            self.stop()
+
 
 class Breaks:
     """Moments at which no consumer is at work, so that what they have done together can be looked at.
@@ -128,13 +137,17 @@ class Breaks:
     def around(self, run: Callable[[], None]) -> None:
         """All that one consumer does."""
         self._enter()
-        run()
-        self._leave()
+        try:
+            run()
+        finally:
+            self._leave()
 
     def _enter(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: not self._wanted)
-            self._at_work += 1
+            try:
+                self._changed.wait_for(lambda: not self._wanted)
+            finally:
+                self._at_work += 1  # Whatever happens: a consumer leaves as often as it enters.
 
     def _leave(self) -> None:
         with self._changed:
@@ -221,18 +234,22 @@ def work(
         run(consumers[0])
     else:
         _in_threads(plan, [partial(run, consume) for consume in consumers], breaks)
+    if plan.lost is not None:
+        raise plan.lost
     if plan.errors:
         raise min(plan.errors, key=itemgetter(0, 1))[2]
 
 
 def _in_threads(plan: _Plan[_Item], runs: Sequence[Callable[[], None]], breaks: Breaks | None) -> None:
+    runs = [partial(plan.keeping, run) for run in runs]
     if breaks is not None:
-        breaks.spoilt = lambda: bool(plan.errors)
-        runs = [partial(breaks.around, run) for run in runs]
+        breaks.spoilt = lambda: bool(plan.errors) or plan.lost is not None
+        # Kept twice: what is lost is known before the others look at what there is.
+        runs = [partial(plan.keeping, partial(breaks.around, run)) for run in runs]
     threads = [threading.Thread(target=run, name="xent", daemon=True) for run in runs]
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         for thread in threads:
             thread.join()
     except BaseException:

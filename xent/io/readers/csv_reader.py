@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from xent.core.errors import DataError, NothingEvaluated
+from xent.io.address_space import require_thread
 from xent.io.arrow_settings import apply_settings
 from xent.io.places import Place, decoded_head
 from xent.io.tables import Chunk, Field, Kind, reading
@@ -93,6 +94,7 @@ class CsvTable(TextTable):
             raise DataError(f"{self.name}: column {twice!r} stands in the header more than once")
         types = {name: pa.dictionary(pa.int32(), pa.string()) if name in self._texts else pa.float64() for name in columns}
         apply_settings()
+        require_thread()
         with stream:
             if not self._has_rows:
                 return

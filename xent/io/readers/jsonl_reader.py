@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.json as pa_json
 
 from xent.core.errors import DataError, NothingEvaluated
+from xent.io.address_space import is_limited, require_thread
 from xent.io.arrow_values import field_of
 from xent.io.places import Place, decoded_head
 from xent.io.tables import CHUNK_BYTES, Chunk, reading
@@ -51,9 +52,10 @@ class JsonLinesTable(TextTable):
 
     def chunks(self, stream: Any, columns: Sequence[str], chunk_rows: int, first: int, *, header: bool) -> Iterator[Chunk]:
         schema = pa.schema([(name, self._types[name]) for name in columns])
+        require_thread()
         reader = pa_json.open_json(
             stream,
-            read_options=pa_json.ReadOptions(block_size=CHUNK_BYTES),
+            read_options=pa_json.ReadOptions(use_threads=not is_limited(), block_size=CHUNK_BYTES),
             parse_options=pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore", newlines_in_values=False),
         )
         for batch in reader:
