@@ -152,7 +152,7 @@ class _Input(NamedTuple):
     def of(cls, place: Place) -> _Input:
         size = place.size() or 0
         stretches = [(0, min(size, _ENDS)), (max(0, size - _ENDS), size)]
-        ends = hashlib.blake2b(digest_size=16)
+        ends = hashlib.blake2b(place.version.encode(), digest_size=16)
         with reading(place.name), place.open_file(stretches) as file:
             for start, stop in stretches:
                 file.seek(start)

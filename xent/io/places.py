@@ -86,6 +86,9 @@ class Place:
     is_remote = False
     """Whether bytes come from far enough that only those should be asked for that are needed."""
 
+    version = ""
+    """What tells one content of the place from another, where the store has a name for it."""
+
     def __init__(self, path: str, input_format: str | None = None) -> None:
         self.path = path
         self.name = "standard input" if path == STDIN else shown(path)

@@ -34,6 +34,8 @@ class RemotePlace(Place):
 
     def _connect(self) -> None:
         self._object = self._store.open(self.path)
+        # Not the times, which a store may tell in several ways.
+        self.version = next((value for key, value in self._object.state.items() if key.lower() == "etag"), "")
         if self._object.copy is not None:
             self._copy = self._temporary_file()
             self._object.copy(self._copy)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
+from xent.core.tally import Tally
 from xent.io import stores
 from xent.io.urls import parsed
 
@@ -197,6 +200,103 @@ def test_the_credentials_of_the_environment_are_used_and_never_shown(s3, files, 
     assert ended.exit_code == (3 if trouble else 0)
     assert all("AKIDNOTASECRET" in headers["authorization"] for _, headers in map(lowered, s3.proxy.seen))
     assert not any(secret in ended.stdout + ended.stderr for secret in ("AKIDNOTASECRET", "whispered"))
+
+
+ROWS = 6000
+
+
+@pytest.fixture
+def parts(s3):
+    """The rows of one table in objects of several formats, all under one prefix."""
+    rng = np.random.default_rng(11)
+    y_pred = rng.dirichlet(np.ones(3), ROWS)
+    table = pa.table({"label": rng.integers(0, 3, ROWS), **{f"p_{k}": y_pred[:, k] for k in range(3)}})
+
+    def written(write, first, rows):
+        sink = io.BytesIO()
+        write(table.slice(first, rows), sink)
+        return sink.getvalue()
+
+    def write_lines(rows, sink):
+        sink.write("".join(json.dumps(row) + "\n" for row in rows.to_pylist()).encode())
+
+    s3.put("parts/0.parquet", written(lambda rows, sink: pq.write_table(rows, sink, row_group_size=200), 0, 3000))
+    s3.put("parts/1.csv", written(pa_csv.write_csv, 3000, 1500))
+    s3.put("parts/2.csv.gz", gzip.compress(written(pa_csv.write_csv, 4500, 700)))
+    s3.put("parts/3.jsonl", written(write_lines, 5200, 800))
+    return s3.url("parts/"), np.column_stack([np.asarray(table[f"p_{k}"]) for k in range(3)]), np.asarray(table["label"])
+
+
+ASKED = ("-m", "cce", "-m", "accuracy", "-m", "confusion_matrix", "-f", "json")
+
+
+def test_shards_make_the_whole(s3, parts, xent, tmp_path):
+    """As a cluster would work it out: every shard by itself, the states put together."""
+    url, y_pred, y_true = parts
+    whole = xent("eval", url, *ASKED, "--state", "whole.state")
+    assert whole.exit_code == 0, whole.stderr
+    told = json.loads(whole.stdout)
+    assert told["data"]["rows"] == ROWS
+    assert told["metrics"][1]["value"] == np.mean(y_pred.argmax(axis=1) == y_true)
+    rows = []
+    for number in range(1, 6):
+        ended = xent("eval", url, *ASKED, "--shard", f"{number}/5", "--state", f"{number}.state")
+        assert ended.exit_code == 0, ended.stderr
+        rows.append(json.loads(ended.stdout)["data"]["rows"])
+    assert (sum(rows), min(rows) > 0) == (ROWS, True)
+    merged = xent("merge", *(f"{number}.state" for number in (3, 1, 5, 2, 4)), "--state", "merged.state", "-f", "json")
+    assert merged.stdout == whole.stdout
+    assert (tmp_path / "merged.state").read_bytes() == (tmp_path / "whole.state").read_bytes()
+
+
+@pytest.mark.parametrize("shard", [(), ("--shard", "1/2")], ids=["whole", "shard"])
+def test_a_run_that_fails_is_gone_on_with(s3, parts, xent, tmp_path, monkeypatch, shard):
+    """The store gives up again and again, each time after some more requests; what was done is kept."""
+    url, _, _ = parts
+    asked = ("eval", url, *ASKED, *shard, "--retries", "0", "--threads", "1", "--chunk-rows", "100")
+    whole = xent(*asked)
+    assert whole.exit_code == 0, whole.stderr
+    monkeypatch.setattr("xent.io.workers._REST", 0)
+    saved, ended = [], None
+    for allowed in range(9, 200, 8):
+        s3.proxy.gets.clear()
+        s3.proxy.before = lambda request, allowed=allowed: 403 if len(s3.proxy.gets) > allowed else None
+        ended = xent(*asked, "--checkpoint", "a.ckpt", "--checkpoint-seconds", "0")
+        if ended.exit_code == 0:
+            break
+        assert (ended.exit_code, ended.stdout) == (3, "")
+        if (tmp_path / "a.ckpt").exists():
+            saved.append(json.loads((tmp_path / "a.ckpt").read_text())["finished"])
+    assert saved
+    assert ended.stdout == whole.stdout
+    assert "went on from a.ckpt" in ended.stderr
+    assert not (tmp_path / "a.ckpt").exists()
+
+
+def test_a_checkpoint_of_another_version_of_the_object_is_refused(s3, xent, tmp_path, monkeypatch):
+    """Of the same name and size, with the same first and last bytes, and other rows in between."""
+    rng = np.random.default_rng(2)
+    lines = [f"{label},{score:.6f}\n" for label, score in zip(rng.integers(0, 2, 30_000), rng.random(30_000), strict=True)]
+    url = s3.put("a.csv", "".join(["label,score\n", *lines]).encode())
+    monkeypatch.setattr("xent.io.workers._REST", 0)
+    update, updates = Tally.update, []
+
+    def update_some(tally, batch):
+        updates.append(len(batch))
+        if len(updates) > 5:
+            raise KeyboardInterrupt
+        update(tally, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Tally, "update", update_some)
+        options = ("--threads", "1", "--chunk-rows", "1000", "--checkpoint", "a.ckpt", "--checkpoint-seconds", "0")
+        assert xent("eval", url, "-m", "bce", *options).exit_code == 130
+    assert (tmp_path / "a.ckpt").exists()
+    lines[15_000] = "0,0.999999\n" if lines[15_000] != "0,0.999999\n" else "1,0.999999\n"
+    s3.put("a.csv", "".join(["label,score\n", *lines]).encode())
+    ended = xent("eval", url, "-m", "bce", *options)
+    assert (ended.exit_code, ended.stdout) == (3, "")
+    assert ended.stderr.startswith(f"xent: error: a.ckpt: is a checkpoint of other inputs: {url} has other content\n")
 
 
 def lowered(seen):
