@@ -114,7 +114,8 @@ def good() -> None:
 
 
 def start(*args: str, **options) -> subprocess.Popen:
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # Where coverage is measured, the measuring writes a file too, which no fault of a disk may be laid upon.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")} | {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen([sys.executable, *args], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
 

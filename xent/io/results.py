@@ -199,7 +199,12 @@ def _metric(plain: Mapping[str, Any]) -> MetricResult:
 
 
 def _interval(plain: Mapping[str, Any] | None) -> Interval | None:
-    return None if plain is None else Interval(plain["level"], _number(plain["low"]), _number(plain["high"]), plain["method"])
+    if plain is None:
+        return None
+    low, high = _number(plain["low"]), _number(plain["high"])
+    if isinstance(low, list) is not isinstance(high, list):
+        raise _Unusable("one end of an interval is a list and the other is none")
+    return Interval(plain["level"], low, high, plain["method"])
 
 
 def _health(plain: Mapping[str, Any] | None) -> HealthReport | None:
