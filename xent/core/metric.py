@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
@@ -17,6 +16,7 @@ from xent.core.lazy import np
 from xent.core.precision import as_float, computing_in, float_name
 from xent.core.reduction import weighted_sum
 from xent.core.states import State, WeightedSum, state_from_json
+from xent.core.table import parameters_of
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
@@ -223,7 +223,7 @@ class Metric:
 
     def get_config(self) -> dict[str, Any]:
         """The parameters that make this metric again, as plain values: JSON gives back what it was given."""
-        return {name: _listed(getattr(self, name)) for name in inspect.signature(type(self)).parameters}
+        return {name: _listed(getattr(self, name)) for name in parameters_of(type(self))}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xent.core.errors import UsageError
-from xent.core.table import row_of
+from xent.core.table import parameters_of, row_of
 
 if TYPE_CHECKING:
     from xent.core.metric import Metric
@@ -195,7 +195,7 @@ def _check_kind(row: Row, key: str, value: Any) -> None:
 
 def annotation_of(row: Row, key: str) -> str:
     """The annotation of a parameter as it is written, whether its module keeps annotations as text or not."""
-    annotation = inspect.signature(row.cls).parameters[key].annotation
+    annotation = parameters_of(row.cls)[key].annotation
     return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
 
 

@@ -66,9 +66,13 @@ class Row(NamedTuple):
     @property
     def parameters(self) -> Mapping[str, Any]:
         """The parameters with their defaults; `inspect.Parameter.empty` marks one that must be given."""
-        return {
-            name: parameter.default for name, parameter in inspect.signature(self.cls).parameters.items() if name not in ("name", "dtype")
-        }
+        return {name: parameter.default for name, parameter in parameters_of(self.cls).items() if name not in ("name", "dtype")}
+
+
+@cache
+def parameters_of(cls: type[Any]) -> Mapping[str, inspect.Parameter]:
+    """What a class is called with. It is asked for every metric of every slice, and finding it out takes long."""
+    return inspect.signature(cls).parameters
 
 
 _HOME = "xent.core.metrics"
