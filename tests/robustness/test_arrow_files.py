@@ -194,11 +194,41 @@ def test_batches_are_validated_in_full(name, folder, hostile):
     hostile(("eval", "a.arrow", "-m", "binary_crossentropy"), 3, "a.arrow: ")
 
 
-def test_a_group_whose_least_value_is_no_text(folder, hostile):
-    """Statistics are decoded when a condition asks for them, and come from outside as all else."""
-    content = parquet(good(country=pa.array(["dddd", "ffff"])), use_dictionary=False)
+@pytest.mark.parametrize("options", [{}, {"use_dictionary": False}, {"write_statistics": False}], ids=str)
+@pytest.mark.parametrize("used", [("--where", "country == 'dddd'"), ("--by", "country"), ("--cluster", "country", "--ci", "0.95")], ids=str)
+def test_texts_that_are_not_utf8(options, used, folder, hostile):
+    content = parquet(good(country=pa.array(["dddd", "ffff"])), **options)
     (folder / "a.parquet").write_bytes(content.replace(b"ffff", b"\xff\xff\xff\xff"))
-    hostile(("eval", "a.parquet", "-m", "binary_crossentropy", "--where", "country == 'dddd'"), 3, "a.parquet: ")
+    hostile(("eval", "a.parquet", "-m", "binary_crossentropy", *used), 3, "a.parquet: column 'country': Invalid UTF8")
+
+
+def test_classes_that_are_not_utf8(folder, hostile):
+    content = parquet({"label": ["dddd", "ffff"], "p_dddd": [0.75, 0.25], "p_e": [0.25, 0.75]})
+    (folder / "a.parquet").write_bytes(content.replace(b"ffff", b"\xff\xff\xff\xff"))
+    hostile(("eval", "a.parquet", "-m", "accuracy"), 3, "a.parquet: column 'label': Invalid UTF8")
+
+
+BOUNDS = {
+    "int32": (pa.array([3, 1000], pa.int32()), struct.pack("<i", 1000)),
+    "int64": (pa.array([3, 1000]), struct.pack("<q", 1000)),
+    "float": (pa.array([0.125, 0.625], pa.float32()), struct.pack("<f", 0.625)),
+    "double": (pa.array([0.125, 0.625]), struct.pack("<d", 0.625)),
+    "text": (pa.array(["a", "hello"]), b"hello"),
+    "fixed length": (pa.array([b"aaaaa", b"hello"], pa.binary(5)), b"hello"),
+}
+
+
+@pytest.mark.parametrize(("kind", "length"), [(kind, length) for kind, (_, largest) in BOUNDS.items() for length in range(len(largest))])
+def test_bounds_that_are_cut_short(kind, length, folder, hostile):
+    """Arrow ends a process that asks for bounds of numbers which are shorter than the numbers; where it meets them itself it says so."""
+    values, largest = BOUNDS[kind]
+    content = parquet(good(x=values))
+    size = int.from_bytes(content[-8:-4], "little")
+    footer = content[-8 - size : -8].replace(bytes([len(largest)]) + largest, bytes([length]) + largest[:length])
+    assert len(footer) < size
+    (folder / "a.parquet").write_bytes(content[: -8 - size] + footer + struct.pack("<I", len(footer)) + b"PAR1")
+    used, status, said = ("x >= 'a'", 0, BCE) if kind in ("text", "fixed length") else ("x >= 0", 3, "a.parquet: Unexpected end of stream")
+    hostile(("eval", "a.parquet", "-m", "binary_crossentropy", "--where", used), status, said)
 
 
 WIDE = 20_000

@@ -165,6 +165,12 @@ JSON = {
     ),
     "a key twice": ("a.jsonl", b'{"label": 0, "score": 0.5, "score": 0.25}\n', 3, "a.jsonl: "),
     "half of a pair": ("a.jsonl", b'{"label": 0, "score": 0.25, "x": "\\ud800"}\n', 3, "a.jsonl: "),
+    "Latin-1 late": (
+        "a.jsonl",
+        lines({"label": "0", "score": 0.25}) * 60_000 + b'{"label": "\xe9", "score": 0.25}\n',
+        3,
+        "a.jsonl: column 'label': Invalid UTF8",
+    ),
     "half of a pair in a name": ("a.jsonl", b'{"label": 0, "\\ud800": 0.25}\n', 3, "no column is called pred*"),
     "not UTF-8": ("a.jsonl", b'{"label": 0, "score": 0.25, "x": "\xff"}\n', 3, "a.jsonl: is not UTF-8 at byte 34"),
     "UTF-16": ("a.jsonl", lines(ROW).decode().encode("utf-16"), 3, "a.jsonl: "),

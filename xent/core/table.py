@@ -70,9 +70,13 @@ class Row(NamedTuple):
 
 
 @cache
-def parameters_of(cls: type[Any]) -> Mapping[str, inspect.Parameter]:
-    """What a class is called with. It is asked for every metric of every slice, and finding it out takes long."""
-    return inspect.signature(cls).parameters
+def _signature_of(cls: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(cls)
+
+
+def parameters_of(cls: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """What a class is called with; it is asked for every metric of every slice, and takes long to find out."""
+    return _signature_of(cls).parameters
 
 
 _HOME = "xent.core.metrics"

@@ -38,12 +38,7 @@ def values_of(column: pa.Array[Any] | npt.NDArray[Any]) -> npt.NDArray[Any]:
     if _types.is_boolean(kind):
         return _with_nulls(_bits(column.buffers()[1], column.offset, len(column)), column)
     if _types.is_integer(kind) or _types.is_floating(kind):
-        if column.null_count == 0 and len(column):
-            return np.from_dlpack(column)
-        # An empty array may have no buffer at all.
-        buffer: Any = column.buffers()[1] or b""
-        raw = np.frombuffer(buffer, dtype=np.dtype(_numpy_name(kind)))
-        return _with_nulls(raw[column.offset : column.offset + len(column)], column)
+        return _with_nulls(_numbers(column), column)
     if _types.is_decimal(kind):
         return values_of(column.cast(pa.float64()))
     if _types.is_fixed_size_list(kind) or _types.is_list(kind) or _types.is_large_list(kind):
@@ -53,6 +48,24 @@ def values_of(column: pa.Array[Any] | npt.NDArray[Any]) -> npt.NDArray[Any]:
     if _types.is_null(kind):
         return np.full(len(column), np.nan)
     raise TypeError(f"holds {kind}, not numbers")
+
+
+def validate(batch: pa.RecordBatch) -> None:
+    """Looks at all values of a batch that comes from outside, before one of them is used.
+
+    What decodes them does not look whether texts are UTF-8, and whether the entries of dictionaries exist.
+
+    Raises
+    ------
+    pa.ArrowInvalid
+        A column does not hold what its type says.
+    """
+    batch.validate()
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise pa.ArrowInvalid(f"column {name!r}: {str(error).rpartition('Invalid: ')[2]}") from error
 
 
 def arrow_of(column: pa.Array[Any] | npt.NDArray[Any]) -> pa.Array[Any]:
@@ -124,6 +137,18 @@ def byte_width(kind: pa.DataType) -> int:
 
 def _numpy_name(kind: pa.DataType) -> str:
     return {"halffloat": "float16", "float": "float32", "double": "float64"}.get(str(kind), str(kind))
+
+
+def _numbers(column: pa.Array[Any]) -> npt.NDArray[Any]:
+    """The values of a column of integers or floats, whatever stands where they are null."""
+    if column.null_count == 0 and len(column):
+        return np.from_dlpack(column)
+    dtype = np.dtype(_numpy_name(column.type))
+    if not len(column):
+        return np.empty(0, dtype)  # There may be no buffer at all.
+    buffer: Any = column.buffers()[1]
+    # What stands behind the values may be of any length.
+    return np.frombuffer(buffer, dtype, len(column), column.offset * dtype.itemsize)
 
 
 def _bits(buffer: Any, offset: int, length: int) -> npt.NDArray[np.bool_]:

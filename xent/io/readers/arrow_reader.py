@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from xent.core.errors import DataError
-from xent.io.arrow_values import byte_width, field_of
+from xent.io.arrow_values import byte_width, field_of, validate
 from xent.io.places import Place
 from xent.io.shards import WHOLE, Share
 from xent.io.tables import Chunk, Part, Table, reading, rows_per_chunk
@@ -52,7 +52,7 @@ class ArrowTable(Table):
     def _read(self, columns: list[str], size: int, share: Share) -> Iterator[Chunk]:
         with reading(self.name):
             for first, batch in self._batches(columns, share):
-                batch.validate(full=True)
+                validate(batch)
                 for start in range(0, batch.num_rows, size):
                     piece = batch.slice(start, size)
                     yield Chunk(first + start, piece.num_rows, dict(zip(piece.schema.names, piece.columns, strict=True)))

@@ -11,7 +11,7 @@ import pyarrow.json as pa_json
 
 from xent.core.errors import DataError, NothingEvaluated
 from xent.io.address_space import is_limited, require_thread
-from xent.io.arrow_values import field_of
+from xent.io.arrow_values import field_of, validate
 from xent.io.places import Place, decoded_head
 from xent.io.tables import CHUNK_BYTES, Chunk, reading
 from xent.io.text_tables import TextTable
@@ -59,6 +59,7 @@ class JsonLinesTable(TextTable):
             parse_options=pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore", newlines_in_values=False),
         )
         for batch in reader:
+            validate(batch)
             for start in range(0, batch.num_rows, chunk_rows):
                 piece = batch.slice(start, chunk_rows)
                 yield Chunk(first, piece.num_rows, {name: piece.column(name) for name in columns})

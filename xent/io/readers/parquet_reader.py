@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from xent.core.errors import DataError
-from xent.io.arrow_values import byte_width, field_of
+from xent.io.arrow_values import byte_width, field_of, validate
+from xent.io.parquet_bounds import bounds_by_group, read_footer
 from xent.io.places import Place, Stretch
 from xent.io.shards import WHOLE, Share
 from xent.io.tables import Chunk, Part, Table, reading, rows_per_chunk
@@ -27,8 +27,7 @@ class ParquetTable(Table):
         self.name = place.name
         self._place = place
         self._names: list[str] = []
-        self._bounded: dict[str, int] = {}
-        self._may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool] | None = None
+        self._restricted: tuple[Collection[str], Callable[[Mapping[str, tuple[Any, Any]]], bool]] | None = None
         with reading(self.name):
             file = self._open()
             self._metadata = file.metadata
@@ -59,8 +58,8 @@ class ParquetTable(Table):
         first = 0
         begin, end = share.range(self._metadata.num_rows)
         with reading(self.name):
-            for group in range(self._metadata.num_row_groups):
-                if begin <= first < end and self._may_matter(group):
+            for group, may_matter in enumerate(self._may_matter):
+                if begin <= first < end and may_matter:
                     groups.append((group, first))
                 first += self._metadata.row_group(group).num_rows
         following = [*(group for group, _ in groups), None][1:]
@@ -70,22 +69,18 @@ class ParquetTable(Table):
         ]
 
     def restrict(self, columns: Collection[str], may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
-        paths = (self._metadata.schema.column(at).path for at in range(self._metadata.num_columns))
-        self._bounded = {path: at for at, path in enumerate(paths) if path in columns}
-        self._may_hold = may_hold
+        self._restricted = columns, may_hold
 
-    def _may_matter(self, group: int) -> bool:
-        """Whether a row group can hold rows that are wanted, as far as its footer tells."""
-        if self._may_hold is None:
-            return True
-        row_group, schema = self._metadata.row_group(group), self._metadata.schema
-        chunks = {name: row_group.column(at) for name, at in self._bounded.items()}
-        for name, chunk in chunks.items():
-            # Asking such a column for its bounds would end the process.
-            if chunk.physical_type != schema.column(self._bounded[name]).physical_type:
-                raise DataError(f"{self.name}: the footer contradicts itself about the type of column {name!r}")
-        known = {name: chunk.statistics for name, chunk in chunks.items()}
-        return self._may_hold({name: (found.min, found.max) for name, found in known.items() if found is not None and found.has_min_max})
+    @cached_property
+    def _may_matter(self) -> list[bool]:
+        """Whether each row group can hold rows that are wanted, as far as the footer tells."""
+        found: list[bool] = []
+        if self._restricted is not None:
+            columns, may_hold = self._restricted
+            # Of a file far away only the end is fetched, if that.
+            footer = read_footer(self._place.open_file(())) if columns else b""
+            found = list(map(may_hold, bounds_by_group(footer, self._metadata, columns)))
+        return found + [True] * (self._metadata.num_row_groups - len(found))
 
     def _stretches(self, group: int, columns: Sequence[str]) -> list[Stretch]:
         """Where in the file some columns of a row group lie."""
@@ -109,6 +104,7 @@ class ParquetTable(Table):
                     self._place.expect(self._stretches(following, columns))
             file = self._open(self._metadata, stretches)
             for batch in file.iter_batches(size, row_groups=[group], columns=columns, use_threads=False):
+                validate(batch)
                 yield _chunk(first, batch)
                 first += batch.num_rows
 
