@@ -1,6 +1,9 @@
 """Every reader and parser against the inputs that once broke it, and a little of chance; `python -m fuzz` goes on from here."""
 
+import importlib.util
 import itertools
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,8 +11,10 @@ import pytest
 from fuzz.mutation import mutations
 from fuzz.targets import TARGETS
 
-REGRESSIONS = sorted((Path(__file__).parents[1] / "fuzz" / "regressions").glob("*/*"))
+ROOT = Path(__file__).parents[1]
+REGRESSIONS = sorted((ROOT / "fuzz" / "regressions").glob("*/*"))
 RUNS = 100
+HAS_ATHERIS = importlib.util.find_spec("atheris") is not None
 
 
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: f"{path.parent.name}: {path.name}")
@@ -29,3 +34,31 @@ def test_mutations_are_those_of_their_seed():
     first, again, other = (list(itertools.islice(mutations([b"seed", b"word"], [b"x"], seed), 50)) for seed in (1, 1, 2))
     assert first == again != other
     assert first[:2] == [b"seed", b"word"]
+
+
+BROKEN = """
+import sys
+
+import fuzz.targets
+from fuzz.__main__ import main
+
+
+def run(data):
+    if data.startswith(b"wrong"):
+        raise LookupError(data)
+
+
+fuzz.targets.TARGETS = {"broken": fuzz.targets.Target(run, lambda: [b"right", b"wrong"])}
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("engine", ["chance", pytest.param("atheris", marks=pytest.mark.skipif(not HAS_ATHERIS, reason="without atheris"))])
+def test_a_crash_is_a_status_and_leaves_its_input(tmp_path, engine):
+    args = ["broken", "--engine", engine, "--seconds", "20", "--crashes", tmp_path / "crashes"]
+    ended = subprocess.run([sys.executable, "-c", BROKEN, *args], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert "LookupError" in ended.stdout + ended.stderr
+    (kept,) = (tmp_path / "crashes").iterdir()
+    assert kept.name.startswith("broken-")
+    assert kept.read_bytes().startswith(b"wrong")
