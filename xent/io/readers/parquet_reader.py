@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from xent.io.arrow_values import byte_width, field_of, validate
-from xent.io.parquet_bounds import bounds_by_group, read_footer
+from xent.io.parquet_footer import bounds_by_group, chunks_by_group, read_footer
 from xent.io.places import Place, Stretch
 from xent.io.shards import WHOLE, Share
 from xent.io.tables import Chunk, Part, Table, reading, rows_per_chunk
@@ -29,16 +28,18 @@ class ParquetTable(Table):
         self._names: list[str] = []
         self._restricted: tuple[Collection[str], Callable[[Mapping[str, tuple[Any, Any]]], bool]] | None = None
         with reading(self.name):
-            file = self._open()
+            # Of a file far away only the end is fetched.
+            self._footer = read_footer(place.open_file(()))
+            file = pq.ParquetFile(pa.BufferReader(self._footer))
             self._metadata = file.metadata
             self._schema = file.schema_arrow
             self.fields = [field_of(field.name, field.type) for field in self._schema]
         self.rows = self._metadata.num_rows
 
-    def _open(self, metadata: pq.FileMetaData | None = None, stretches: Sequence[Stretch] = ()) -> pq.ParquetFile:
+    def _open(self, stretches: Sequence[Stretch]) -> pq.ParquetFile:
         return pq.ParquetFile(
             self._place.open_seekable(stretches),
-            metadata=metadata,
+            metadata=self._metadata,
             read_dictionary=self._names,
             pre_buffer=False,
             buffer_size=_BUFFER,
@@ -62,9 +63,10 @@ class ParquetTable(Table):
                 if begin <= first < end and may_matter:
                     groups.append((group, first))
                 first += self._metadata.row_group(group).num_rows
+        stretches = self._stretches(columns)
         following = [*(group for group, _ in groups), None][1:]
         return [
-            Part(partial(self._read, *one, list(columns), size, next_one), rows=self._metadata.row_group(one[0]).num_rows)
+            Part(partial(self._read, *one, list(columns), size, stretches, next_one), rows=self._metadata.row_group(one[0]).num_rows)
             for one, next_one in zip(groups, following, strict=True)
         ]
 
@@ -74,35 +76,29 @@ class ParquetTable(Table):
     @cached_property
     def _may_matter(self) -> list[bool]:
         """Whether each row group can hold rows that are wanted, as far as the footer tells."""
-        found: list[bool] = []
-        if self._restricted is not None:
-            columns, may_hold = self._restricted
-            # Of a file far away only the end is fetched, if that.
-            footer = read_footer(self._place.open_file(())) if columns else b""
-            found = list(map(may_hold, bounds_by_group(footer, self._metadata, columns)))
-        return found + [True] * (self._metadata.num_row_groups - len(found))
+        if self._restricted is None:
+            return [True] * self._metadata.num_row_groups
+        columns, may_hold = self._restricted
+        return list(map(may_hold, bounds_by_group(self._footer, self._metadata, columns)))
 
-    def _stretches(self, group: int, columns: Sequence[str]) -> list[Stretch]:
-        """Where in the file some columns of a row group lie."""
-        row_group = self._metadata.row_group(group)
-        wanted, found = set(columns), []
-        for at in range(row_group.num_columns):
-            chunk = row_group.column(at)
-            # A path is the name of a column and, of nested ones, what lies in it, with dots between them; a name may hold dots too.
-            if not wanted.isdisjoint(accumulate(chunk.path_in_schema.split("."), "{}.{}".format)):
-                start = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
-                found.append((start, start + chunk.total_compressed_size))
+    def _stretches(self, columns: Sequence[str]) -> list[list[Stretch]]:
+        """Where in the file some columns of every row group lie, if it is so far away that this matters."""
+        groups = self._metadata.num_row_groups
+        found: list[list[Stretch]] = [[] for _ in range(groups)]
+        if self._place.is_remote:
+            for chunks in chunks_by_group(self._footer, groups, set(columns)).values():
+                for stretches, mine in zip(found, chunks, strict=True):
+                    stretches += [(chunk.start, chunk.stop) for chunk in mine]
         return found
 
-    def _read(self, group: int, first: int, columns: list[str], size: int, following: int | None) -> Iterator[Chunk]:
+    def _read(
+        self, group: int, first: int, columns: list[str], size: int, stretches: list[list[Stretch]], following: int | None
+    ) -> Iterator[Chunk]:
         with reading(self.name):
-            stretches: list[Stretch] = []
-            if self._place.is_remote:
-                stretches = self._stretches(group, columns)
-                if following is not None:
-                    # Asked for before they are needed, so that they come while these are computed with.
-                    self._place.expect(self._stretches(following, columns))
-            file = self._open(self._metadata, stretches)
+            if self._place.is_remote and following is not None:
+                # Asked for before they are needed, so that they come while these are computed with.
+                self._place.expect(stretches[following])
+            file = self._open(stretches[group])
             for batch in file.iter_batches(size, row_groups=[group], columns=columns, use_threads=False):
                 validate(batch)
                 yield _chunk(first, batch)

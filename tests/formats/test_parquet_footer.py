@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from xent.io.parquet_bounds import bounds_by_group, read_footer
+from xent.io.parquet_footer import bounds_by_group, read_footer
 
 TABLE = pa.table(
     {
