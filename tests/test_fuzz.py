@@ -10,6 +10,7 @@ import pytest
 
 from fuzz.mutation import mutations
 from fuzz.targets import TARGETS
+from xent.io.evaluation import evaluate
 
 ROOT = Path(__file__).parents[1]
 REGRESSIONS = sorted((ROOT / "fuzz" / "regressions").glob("*/*"))
@@ -27,6 +28,16 @@ def test_a_little_of_chance(name):
     target = TARGETS[name]
     for data in itertools.islice(mutations(target.seeds(), target.words, seed=1), RUNS):
         target.run(data)
+
+
+@pytest.mark.parametrize("name", ["csv", "csv.gz", "csv.bz2", "csv.zst", "jsonl", "parquet", "arrow", "npy", "npz", "npz-member"])
+def test_readers_begin_with_what_is_evaluated(name, monkeypatch):
+    """Else nothing behind the first refusal would ever be reached."""
+    results = []
+    monkeypatch.setattr("fuzz.targets.evaluate", lambda *args, **options: results.append(evaluate(*args, **options)))
+    target = TARGETS[name]
+    target.run(target.seeds()[0])
+    assert [result.data.rows > 0 for result in results] == [True]
 
 
 def test_mutations_are_those_of_their_seed():

@@ -1,4 +1,4 @@
-"""The bounds in the footers of Parquet files: those that pyarrow reads where all is well, and none where it is not."""
+"""What is read from the footers of Parquet files: what pyarrow reads where all is well, and nothing where it is not."""
 
 import io
 import math
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from xent.io.parquet_footer import bounds_by_group, read_footer
+from xent.io.parquet_footer import bounds_by_group, chunks_by_group, read_footer
 
 TABLE = pa.table(
     {
@@ -40,7 +40,7 @@ UNTOLD = pa.table(
         "binary": pa.array([b"\xff", b"a", b"", None]),
         "decimals": pa.array([Decimal("1.5"), Decimal("-2.25"), None, Decimal(0)], pa.decimal128(20, 2)),
         "dates": pa.array([0, 1, 2, 3], pa.date32()),
-        "moments": pa.array([0, 1, 2, 3], pa.timestamp("ns")),
+        "moments": pa.array([0, 1000, 2000, 3000], pa.timestamp("ns")),
         "times": pa.array([0, 1, 2, 3], pa.time64("us")),
         "halves": np.array([1, 2, 3, 4], np.float16),
         "nulls": pa.nulls(4),
@@ -107,6 +107,33 @@ def test_columns_that_are_alike_and_footers_longer_than_one_read():
     content = written(pa.table({f"c{at}": column for at in range(20)} | {"other": pa.array(np.arange(1000))}), row_group_size=10)
     assert len(read_footer(io.BytesIO(content))) > 1 << 17
     assert told(content, ["c3", "other"]) == [{"c3": (1, 2), "other": (10 * at, 10 * at + 9)} for at in range(100)]
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("count", [1, 16, 17])
+def test_places_are_those_of_pyarrow(options, count):
+    """Of few columns and of many, plain ones and such as have several values a row."""
+    table = pa.table({**{f"c{at}": pa.array([at, None, 2, 3]) for at in range(17)}, **dict(zip(UNTOLD.column_names, UNTOLD, strict=True))})
+    content = written(table.append_column("größe", pa.array([0.5] * 4)).append_column("n" * 200, pa.array(["x"] * 4)), **options)
+    metadata = pq.ParquetFile(io.BytesIO(content)).metadata
+    names = ["lists", *(f"c{at}" for at in range(count - 3)), "größe", "n" * 200][:count]
+    expected: dict[str, list[list[tuple[int, int]]]] = {name: [[] for _ in range(metadata.num_row_groups)] for name in names}
+    for number in range(metadata.num_row_groups):
+        for at in range(metadata.num_columns):
+            chunk = metadata.row_group(number).column(at)
+            name = chunk.path_in_schema.partition(".")[0]
+            start = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
+            if name in expected:
+                expected[name][number].append((start, start + chunk.total_compressed_size))
+    found = chunks_by_group(read_footer(io.BytesIO(content)), metadata.num_row_groups, names)
+    assert {name: [[chunk[:2] for chunk in chunks] for chunks in groups] for name, groups in found.items()} == expected
+
+
+def test_all_places_of_a_record():
+    table = pa.table({"r": pa.array([{"a": 1, "b": [{"c": 2.0}]}, None]), "a": [1, 2]})
+    content = written(table)
+    found = chunks_by_group(read_footer(io.BytesIO(content)), 1, ["r", "a", "nowhere"])
+    assert {name: [len(chunks) for chunks in groups] for name, groups in found.items()} == {"r": [2], "a": [1]}
 
 
 def test_columns_of_one_path_have_no_bounds():
