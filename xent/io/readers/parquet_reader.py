@@ -64,10 +64,13 @@ class ParquetTable(Table):
                     groups.append((group, first))
                 first += self._metadata.row_group(group).num_rows
         stretches = self._stretches(columns)
-        following = [*(group for group, _ in groups), None][1:]
+        following = [*(stretches[group] for group, _ in groups), []][1:]
         return [
-            Part(partial(self._read, *one, list(columns), size, stretches, next_one), rows=self._metadata.row_group(one[0]).num_rows)
-            for one, next_one in zip(groups, following, strict=True)
+            Part(
+                partial(self._read, group, first, list(columns), size, stretches[group], ahead),
+                rows=self._metadata.row_group(group).num_rows,
+            )
+            for (group, first), ahead in zip(groups, following, strict=True)
         ]
 
     def restrict(self, columns: Collection[str], may_hold: Callable[[Mapping[str, tuple[Any, Any]]], bool]) -> None:
@@ -92,13 +95,13 @@ class ParquetTable(Table):
         return found
 
     def _read(
-        self, group: int, first: int, columns: list[str], size: int, stretches: list[list[Stretch]], following: int | None
+        self, group: int, first: int, columns: list[str], size: int, stretches: list[Stretch], ahead: list[Stretch]
     ) -> Iterator[Chunk]:
         with reading(self.name):
-            if self._place.is_remote and following is not None:
+            if ahead:
                 # Asked for before they are needed, so that they come while these are computed with.
-                self._place.expect(stretches[following])
-            file = self._open(stretches[group])
+                self._place.expect(ahead)
+            file = self._open(stretches)
             for batch in file.iter_batches(size, row_groups=[group], columns=columns, use_threads=False):
                 validate(batch)
                 yield _chunk(first, batch)
