@@ -100,7 +100,13 @@ def _guided(arguments: argparse.Namespace) -> int:
     words = corpus.parent / f"{arguments.target}.dict"
     words.write_text("".join('"' + "".join(f"\\x{byte:02x}" for byte in word) + '"\n' for word in target.words or (b"xent",)))
     options = [f"-max_total_time={arguments.seconds}", f"-seed={arguments.seed}", f"-timeout={10 * SLOW:.0f}", "-rss_limit_mb=2048"]
-    options += [f"-artifact_prefix={arguments.crashes}/{arguments.target}-", "-max_len=65536", f"-dict={words}", "-print_final_stats=1"]
+    options += [
+        f"-report_slow_units={10 * SLOW:.0f}",
+        f"-artifact_prefix={arguments.crashes}/{arguments.target}-",
+        "-max_len=65536",
+        f"-dict={words}",
+        "-print_final_stats=1",
+    ]
     options += [] if arguments.runs == sys.maxsize else [f"-runs={arguments.runs}"]
     atheris.Setup([sys.argv[0], *options, str(corpus)], partial(_run, target))
     atheris.Fuzz()
