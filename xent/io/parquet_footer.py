@@ -74,6 +74,8 @@ def chunks_by_group(footer: bytes, groups: int, names: Collection[str]) -> dict[
     groups : the number of row groups
     names : columns; those of which the footer does not tell are left out
     """
+    if not names:
+        return {}
     raw = {name.encode("utf-8", "surrogatepass"): name for name in names}
     found: dict[str, list[ColumnChunk]] = {name: [] for name in names}
     # Those of all other columns are passed over faster this way, if there are few to compare with.
