@@ -32,7 +32,7 @@ from xent.core.gates import parse_gate, parse_selector
 from xent.core.judging import judge
 from xent.core.specs import parse_spec
 from xent.core.table import row_of
-from xent.io import config
+from xent.io import config, lines
 from xent.io.columns import numbers_of
 from xent.io.dataset import open_dataset
 from xent.io.evaluation import evaluate, measure
@@ -44,12 +44,16 @@ from xent.io.request import Request
 from xent.io.results import parse_result
 from xent.io.slices import SliceColumnError, Slicer, parse_by
 from xent.io.state_file import parse_state, sealed, state_text
+from xent.io.tables import Part
 from xent.io.where import Where
 
 _HERE = str(Path(xent.__file__).parent)
 
 _SLIPS = (LookupError, AttributeError, AssertionError, NameError, ZeroDivisionError, TypeError)
 """What xent's own code raises only by mistake."""
+
+# So that small inputs, too, are cut into pieces.
+lines._BLOCK = 32
 
 _METRIC = row_of("binary_crossentropy").cls()
 
@@ -101,12 +105,27 @@ def _read(suffix: str, data: bytes, **options: Any) -> None:
         with _refusals_allowed():
             names = list(dict.fromkeys(field.name for field in table.fields[:50]))
             for part in table.parts(names, None):
+                rows = 0
                 for chunk in part():
+                    rows += chunk.rows
                     for column in chunk.columns.values():
                         with contextlib.suppress(TypeError, DomainError):  # It holds no numbers, or lists of several lengths.
                             numbers_of(column)
+                if part.cut is not None and (found := _rows_in_pieces(part)) != rows:
+                    raise AssertionError(f"{rows} rows read in one go, and {found} in pieces")
         with open_dataset(Request(sources=(path,), threads=1, **options)) as dataset:
             evaluate(dataset, [_METRIC], nan="skip")
+
+
+def _rows_in_pieces(part: Part) -> object:
+    """How many rows a part has if it is cut, or how that fails."""
+    try:
+        pieces = [(piece.rows, sum(chunk.rows for chunk in piece.read())) for piece in part.pieces(shared=True)]
+    except XentError as error:
+        return error
+    if any(counted != parsed for counted, parsed in pieces):
+        raise AssertionError(f"pieces of {pieces} rows, counted and parsed")
+    return sum(rows for rows, _ in pieces)
 
 
 def _reader(suffix: str, **options: Any) -> Callable[[bytes], None]:
