@@ -40,6 +40,7 @@ from xent.io.exporters import export
 from xent.io.merging import merge_states
 from xent.io.places import Place
 from xent.io.readers import open_place
+from xent.io.readers.csv_reader import CsvTable
 from xent.io.request import Request
 from xent.io.results import parse_result
 from xent.io.slices import SliceColumnError, Slicer, parse_by
@@ -101,6 +102,8 @@ def _read(suffix: str, data: bytes, **options: Any) -> None:
     Path(path).write_bytes(data)
     with _refusals_allowed():
         table = open_place(Place(path))
+        if isinstance(table, CsvTable):
+            table.is_cut = True  # What it is told by may change behind the first megabyte.
         # What cannot be opened is not opened again below.
         with _refusals_allowed():
             names = list(dict.fromkeys(field.name for field in table.fields[:50]))
