@@ -277,10 +277,15 @@ def _measured() -> Any:
         return measure(dataset, metrics, identify=True)
 
 
+def _without_folder(text: str) -> bytes:
+    """A seed in which this machine is not named, nor in what is kept of it."""
+    return text.replace(f"{_place}/", "").encode()
+
+
 def _result_seeds() -> list[bytes]:
     result = _measured().result()
     judged = judge(result, [parse_gate("accuracy >= 0.5"), parse_gate("auc[country=*] >= 0.9")])
-    return [export(one, "json").encode() for one in (result, judged)]
+    return [_without_folder(export(one, "json")) for one in (result, judged)]
 
 
 def _run_result(data: bytes) -> None:
@@ -372,6 +377,6 @@ TARGETS: dict[str, Target] = {
         (b"[[gate]]\n", b"max_increase = ", b"inf", b"'''", b"slices = ", b"min_rows = "),
     ),
     "result": Target(_run_result, _result_seeds, _JSON_WORDS),
-    "state": Target(_run_state, lambda: [state_text(_measured()).encode()], _JSON_WORDS),
+    "state": Target(_run_state, lambda: [_without_folder(state_text(_measured()))], _JSON_WORDS),
 }
 """The functions by name."""

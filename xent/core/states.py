@@ -139,10 +139,13 @@ def _field_from_json(plain: Mapping[str, Any]) -> ExactSum | Cells | Array:
         return ExactSum.from_json(plain)
     if "codes" in plain:
         return Cells.from_json(plain)
-    dtype = np.dtype(plain["dtype"])
-    if dtype.kind not in "biuf":
+    if plain["dtype"] not in _DTYPES:
         raise DataError(f"a state holds numbers, and none of the type {plain['dtype']!r}")
-    return np.array(plain["values"], dtype=dtype)
+    return np.array(plain["values"], dtype=plain["dtype"])
+
+
+_DTYPES = ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), "float16", "float32", "float64")
+"""NumPy's names of the types of numbers; it would read a text that is none as a little language."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
