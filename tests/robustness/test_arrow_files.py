@@ -208,6 +208,17 @@ def test_classes_that_are_not_utf8(folder, hostile):
     hostile(("eval", "a.parquet", "-m", "accuracy"), 3, "a.parquet: column 'label': Invalid UTF8")
 
 
+@pytest.mark.parametrize("scale", [39, -39, 2**31 - 1, -(2**31)])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("used", [(), ("--where", "score > 0")], ids=str)
+def test_decimals_with_a_scale_beyond_their_digits(scale, nested, used, folder, hostile):
+    kind = pa.decimal128(20, scale)
+    values = pa.array([decimal.Decimal(0)] * 2, pa.decimal128(20, 0)).view(kind)
+    score = pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), values) if nested else values
+    (folder / "a.arrow").write_bytes(arrow(with_score(score)))
+    hostile(("eval", "a.arrow", "-m", "binary_crossentropy", *used), 3, f"decimal128(20, {scale}) has a scale beyond")
+
+
 BOUNDS = {
     "int32": (pa.array([3, 1000], pa.int32()), struct.pack("<i", 1000)),
     "int64": (pa.array([3, 1000]), struct.pack("<q", 1000)),

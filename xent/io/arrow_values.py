@@ -63,9 +63,23 @@ def validate(batch: pa.RecordBatch) -> None:
     batch.validate()
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         try:
+            _require_sound(column.type)
             column.validate(full=True)
         except pa.ArrowInvalid as error:
             raise pa.ArrowInvalid(f"column {name!r}: {str(error).rpartition('Invalid: ')[2]}") from error
+
+
+_MOST_DIGITS = {32: 9, 64: 18, 128: 38, 256: 76}
+"""Of a decimal, by its number of bits."""
+
+
+def _require_sound(kind: pa.DataType) -> None:
+    """Refuses decimals with a scale beyond all their digits: Arrow takes it for a place in a table, and ends the process."""
+    inner = getattr(kind, "value_type", None)
+    if inner is not None:
+        _require_sound(inner)
+    elif _types.is_decimal(kind) and abs(cast("Any", kind).scale) > _MOST_DIGITS[kind.bit_width]:
+        raise pa.ArrowInvalid(f"{kind} has a scale beyond its digits")
 
 
 def arrow_of(column: pa.Array[Any] | npt.NDArray[Any]) -> pa.Array[Any]:
