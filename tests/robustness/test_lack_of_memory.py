@@ -98,8 +98,8 @@ def test_at_every_step_of_an_evaluation(folder, files, source, kind):
     value = unharmed.during([*args, "-o", "r.json"]).stdout
     whole = Path("r.json").read_bytes()
     assert (first.stdout, first.exit_code, unharmed.calls > 500) == (value, 0, True)
-    # Steps that no one pattern of calls falls in with.
-    for at in range(1, unharmed.calls, unharmed.calls // 40 | 1):
+    # Steps that no one pattern of calls falls in with; two threads make a few calls more or less every time.
+    for at in range(1, unharmed.calls * 9 // 10, unharmed.calls // 40 | 1):
         Path("r.json").write_bytes(OLD)
         lack = Lack(at, kind)
         ended = lack.during([*args, "-o", "r.json"])
