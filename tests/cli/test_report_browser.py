@@ -161,3 +161,20 @@ def test_the_policy_stops_what_is_not_of_the_page(browser, page, folder):
     browser.get(changed.absolute().as_uri())
     assert browser.execute_script("return window.pwned") is None
     assert "Content Security Policy" in browser.get_log("browser")[0]["message"]
+
+
+def test_a_comparison_is_not_cut(opened, xent, folder):
+    """On a screen no column is, and on a phone the finding is seen without scrolling."""
+    lines = [(i, i % 3 % 2, (i * 37 % 101) / 101, "abcd"[i % 4]) for i in range(400)]
+    for name, share in (("base.csv", 1.0), ("candidate.csv", 0.7)):
+        rows = [f"{i},{label},{share * score + (1 - share) * label},q{team}" for i, label, score, team in lines]
+        (folder / name).write_text("\n".join(["id,label,score,radius_quartile", *rows]) + "\n")
+    metrics = [word for name in ("bce", "accuracy", "expected_calibration_error") for word in ("-m", name)]
+    ended = xent("compare", "base.csv", "candidate.csv", *metrics, "--by", "radius_quartile", "-o", "comparison.html")
+    assert ended.status == 0, ended.err
+    fits = "const frame = document.querySelector('#slices .scroll'); return frame.scrollWidth <= frame.clientWidth"
+    assert opened(folder / "comparison.html").execute_script(fits)
+    driver = opened(folder / "comparison.html", 390)
+    findings = driver.find_elements(By.CSS_SELECTOR, "#slices .finding")
+    assert len(findings) == 12
+    assert max(finding.rect["x"] + finding.rect["width"] for finding in findings) <= 390

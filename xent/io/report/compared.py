@@ -11,7 +11,7 @@ from xent.io.comparison_text import p_text
 from xent.io.escaping import named
 from xent.io.interval_words import interval_text, level_text
 from xent.io.report.glyphs import Span, interval_glyph
-from xent.io.report.markup import element
+from xent.io.report.markup import breakable, element
 from xent.io.report.page import Section
 from xent.io.report.shared import data_facts, facts
 from xent.io.report.tables import Cell, Column, label_text, number_cell, number_text, rows_within, table, text_cell
@@ -117,9 +117,11 @@ def _table(comparison: Comparison, differences: Sequence[Difference], caption: s
 
 
 def _cells(one: Difference, *, sliced: bool, several: bool) -> Iterator[Cell]:
-    yield Cell(one.name if one.label is None else f"{named(one.label)} ({one.name})", title=named(one.signature))
+    # Names are broken where they may be, so that the finding is seen on a phone, and the p-value on a screen.
+    name = one.name if one.label is None else f"{named(one.label)} ({one.name})"
+    yield Cell(tuple(breakable(name)), title=named(one.signature))
     if sliced:
-        yield text_cell("all" if one.slice is None else slice_name(one.slice))
+        yield Cell(tuple(breakable("all" if one.slice is None else named(slice_name(one.slice)))))
     yield Cell(element("span", one.finding, class_=f"finding {one.finding}"))
     if several:
         yield number_cell(one.candidate + 1)
