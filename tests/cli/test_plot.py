@@ -225,9 +225,72 @@ def test_slices_have_bars(xent, scores):
     out = xent("eval", scores, "-m", "bce", "--by", "team", "-f", "table", "--plot").out
     lines = [line for line in out.splitlines() if "team=" in line]
     values = [float(line.split()[2]) for line in lines]
-    bars = [line.count("█") for line in lines]
+    bars = [len(re.search("█+", line)[0]) for line in lines]
     assert bars[0] == 10
     assert abs(bars[1] - 10 * values[1] / values[0]) <= 1
+
+
+@pytest.fixture
+def teams(folder):
+    """Absolute errors of 0.001 in one slice, of 10 in another, of both in a third, of 0.1 in one that has a single row."""
+    rows = [("low", 0.001)] * 100 + [("high", 10.0)] * 100 + [("both", 0.001)] * 8 + [("both", 10.0)] * 2 + [("single", 0.1)]
+    (folder / "teams.csv").write_text("label,prediction,team\n" + "".join(f"0.5,{0.5 + loss},{team}\n" for team, loss in rows))
+    return ["teams.csv", "--label", "label", "--pred", "prediction", "--by", "team", "--plot"]
+
+
+def test_slices_have_sparklines_on_one_axis(xent, teams):
+    out = xent("eval", *teams, "-m", "mae", "-m", "mse", "-f", "table").out
+    header, lines = out.splitlines()[0], out.splitlines()
+    # 14 cells of eight bins each, eight bins for a doubling: 2**-10, 2**-9, ... 2**4.
+    start = header.index("0.00098     16")
+    drawn_of = {line.split()[1]: line[start : start + 14] for line in lines if line.startswith("mean_absolute_error")}
+    assert drawn_of == {
+        "all": "█     ▁      █",
+        "team=low": "█" + 13 * " ",
+        "team=high": 13 * " " + "█",
+        "team=both": "█" + 12 * " " + "▂",
+        # log2(0.1) is -3.3.
+        "team=single": 6 * " " + "█" + 7 * " ",
+    }
+    others = [line[start : start + 14] for line in lines if line.startswith("mean_squared_error")]
+    assert len(others) == 5
+    assert set(others) == {14 * " "}
+    told = "losses of rows: mean_absolute_error, 0.00098 to 16 on a logarithmic axis, each scaled to its own peak; "
+    assert told + "the ends hold what lies beyond" in lines
+
+
+def test_without_losses_of_rows_there_are_no_sparklines(xent, teams, folder):
+    out = xent("eval", *teams, "-m", "r2_score", "-f", "table").out
+    assert "losses of rows:" not in out
+    (folder / "teams.csv").write_text("label,prediction,team\n1.5,1.5,a\n2,2,b\n")
+    out = xent("eval", *teams, "-m", "mae", "-f", "table").out
+    assert "losses of rows:" not in out
+
+
+def test_rows_without_a_loss_are_in_no_sparkline(xent, teams, folder):
+    with (folder / "teams.csv").open("a") as file:
+        file.write("0.5,,low\n0.5,,none\n")
+    out = xent("eval", *teams, "-m", "mae", "-f", "table", "--nan", "propagate").out
+    found = {line.split()[1]: re.findall("[▁▂▃▄▅▆▇█]", line) for line in out.splitlines() if line.startswith("mean_absolute_error")}
+    assert (found["team=low"], found["team=none"]) == (["█"], [])
+
+
+def test_a_narrow_terminal_leaves_out_bars_and_then_sparklines(xent, teams, monkeypatch):
+    monkeypatch.setattr("xent.cli.outputs.is_terminal", lambda: True)
+
+    def seen(width):
+        monkeypatch.setenv("COLUMNS", str(width))
+        out = xent("eval", *teams, "-m", "mae", "-f", "table").out.partition("\nResiduals")[0]
+        (needed,) = re.findall(r"a terminal (\d+) characters wide", out) or (None,)
+        return "0.00098" in out.splitlines()[0], 10 * "█" in out, needed
+
+    has_sparklines, has_bars, needed = seen(60)
+    assert (has_sparklines, has_bars) == (False, True)
+    least = int(needed)
+    assert seen(least - 1) == (False, True, needed)
+    assert seen(least) == (True, False, None)
+    assert seen(least + 12) == (True, False, None)
+    assert seen(least + 13) == (True, True, None)
 
 
 def test_each_figure_is_a_file_in_two_formats(xent, scores, folder):

@@ -104,11 +104,26 @@ def test_the_page_holds_the_numbers_of_the_result(xent, scores, folder):
     scalars = [metric for metric in result["slices"] if metric["name"] != "roc_curve"]
     assert len(scalars) == 4
     for metric in scalars:
-        place = 2 + ["binary_crossentropy", "accuracy"].index(metric["name"])
+        place = 3 + ["binary_crossentropy", "accuracy"].index(metric["name"])
         assert slices[metric["slice"]["team"]][place].startswith(f"{metric['value']:.6g}")
     assert "verdict: pass (2 passed)" in text
     roc = next(table[1:] for table in page.tables if table[0] == ["threshold", "false positive rate", "true positive rate"])
     assert roc == [[f"{number:.6g}" for number in row] for row in values["roc_curve"]["value"]]
+
+
+def test_slices_show_their_losses(xent, folder):
+    rows = [("low", 0.001)] * 9 + [("high", 10.0)] * 9 + [("none", 0.0)]
+    (folder / "teams.csv").write_text("label,prediction,team\n" + "".join(f"0.5,{0.5 + loss},{team}\n" for team, loss in rows))
+    arguments = ["teams.csv", "--label", "label", "--pred", "prediction", "--by", "team", "-m", "mae", "--nan", "propagate"]
+    assert xent("report", *arguments, "-o", "report.html").status == 0
+    text = (folder / "report.html").read_text()
+    # 14 cells of 2**-10 to 2**4; what is 0 lies in the first of them.
+    lowest, highest = "most often from 0.00098 to 0.002", "most often from 8 to 16"
+    assert re.findall('class="glyph shape"[^>]* role="img" aria-label="([^"]*)"', text) == [highest, lowest, lowest]
+    assert "losses of rows: mean_absolute_error, 0.00098 to 16 on a logarithmic axis" in text
+    xent("eval", *arguments, "-o", "result.json", "-q")
+    xent("report", "result.json", "-o", "saved.html")
+    assert "glyph shape" not in (folder / "saved.html").read_text()
 
 
 def test_the_worst_rows_are_those_of_top(xent, scores, folder):

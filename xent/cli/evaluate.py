@@ -156,7 +156,7 @@ def command(
     write_outputs(result, formats, {} if state is None else {state: surveyed.measured})
     as_table = not quiet and (form or ("table" if is_terminal() else "json")) == "table"
     asked_for = result._replace(metrics=result.metrics[: len(result.metrics) - surveyed.added]) if quiet else result
-    print_result(asked_for, form, quiet=quiet, bars=plotting.in_terminal)
+    print_result(asked_for, form, quiet=quiet, bars=plotting.in_terminal, losses=surveyed.shapes)
     plotting.draw(result, surveyed, below_table=as_table)
     spreading.finish()
     return gating.conclude(result, to_github="github" in (form, *formats.values()))
@@ -194,7 +194,8 @@ def evaluate_request(
                 from xent.io.survey import survey
 
                 curves = build(plotting.curves(metrics, dataset.task()), {}, soft_flags)
-                found = survey(dataset, metrics, curves, worst=1, **options, progress=bar.add)
+                shapes = plotting.in_terminal and not quiet
+                found = survey(dataset, metrics, curves, worst=1, shapes=shapes, **options, progress=bar.add)
             else:
                 found = Surveyed(spreading.measure(dataset, metrics, **options, progress=bar.add))
         # Said last, so that a run that fails says nothing but why.

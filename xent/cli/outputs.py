@@ -11,18 +11,22 @@ if TYPE_CHECKING:
     from xent.core.metric import Metric
     from xent.core.result import MetricResult, Result
     from xent.io.measured import Measured
+    from xent.io.slice_losses import SliceLosses
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "parquet", "junit", "github", "gitlab", "openmetrics", "html", "dvc")
 
 
-def print_result(result: Result, form: str | None, *, quiet: bool, bars: bool = False) -> None:
-    """Prints a result as it was asked for; without a format as a table on a terminal and as JSON elsewhere. `bars` is for tables."""
+def print_result(result: Result, form: str | None, *, quiet: bool, bars: bool = False, losses: SliceLosses | None = None) -> None:
+    """Prints a result as it was asked for; without a format as a table on a terminal and as JSON elsewhere.
+
+    `bars` and `losses` are for tables.
+    """
     from xent.cli.streams import emit
 
     if quiet:
         emit(bare_numbers(result))
     else:
-        emit(render(result, form or ("table" if is_terminal() else "json"), to_terminal=is_terminal(), bars=bars))
+        emit(render(result, form or ("table" if is_terminal() else "json"), to_terminal=is_terminal(), bars=bars, losses=losses))
 
 
 def output_formats(outputs: Sequence[Path], form: str | None, read: Sequence[str | None], *, quiet: bool) -> dict[Path, str]:
@@ -89,12 +93,12 @@ def check_place(flag: str, path: Path, read: Sequence[str | None]) -> None:
             raise UsageError(f"{flag} {str(path)!r} would replace what is read")
 
 
-def render(result: Result, form: str, *, to_terminal: bool = False, bars: bool = False) -> str | bytes:
-    """The result in a format, as text, or as bytes where the format is binary; a table may have bars beside the values of slices."""
+def render(result: Result, form: str, *, to_terminal: bool = False, bars: bool = False, losses: SliceLosses | None = None) -> str | bytes:
+    """The result in a format, as text, or as bytes where the format is binary; a table may have pictures beside the values of slices."""
     if form == "table":
         from xent.cli.result_table import result_table
 
-        return result_table(result, to_terminal=to_terminal, bars=bars)
+        return result_table(result, to_terminal=to_terminal, bars=bars, losses=losses)
     from xent.io.exporters import export
 
     return export(result, form)

@@ -115,7 +115,9 @@ def _print(found: Sequence[Figure], *, below_table: bool) -> None:
 
 _OPTIONS = (
     click.option(
-        "--plot", is_flag=True, help="Also draw reliability, ROC, residuals and the losses of rows in the terminal, and bars beside slices."
+        "--plot",
+        is_flag=True,
+        help="Also draw reliability, ROC, residuals and the losses of rows in the terminal, and bars and losses beside slices.",
     ),
     click.option(
         "--plot-dir",

@@ -102,7 +102,7 @@ def command(
         from xent.io.report import to_html
 
         result = gating.judged(surveyed.result(), surveyed.measured)
-        text, status = to_html(result, surveyed.found), gating.conclude(result)
+        text, status = to_html(result, surveyed.found, surveyed.shapes), gating.conclude(result)
     if output is None:
         emit(text)
     else:
@@ -179,7 +179,7 @@ def _surveyed(
     with watched(), open_dataset(request) as dataset:
         wanted, curves = _metrics(dataset, named, gating, from_logits)
         with Progress(dataset.rows, wanted=progress) as bar:
-            found = survey(dataset, wanted, curves, from_logits=from_logits, progress=bar.add, **options)
+            found = survey(dataset, wanted, curves, shapes=True, from_logits=from_logits, progress=bar.add, **options)
         for note in dataset.notes:
             say(note)
     return found

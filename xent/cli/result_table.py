@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +22,7 @@ from xent.io.slice_words import slice_text, worst_first
 
 if TYPE_CHECKING:
     from xent.core.result import DataReport, MetricResult, Result
+    from xent.io.slice_losses import SliceLosses
 
 ARROWS = {"lower": "↓", "higher": "↑", "none": ""}
 
@@ -28,19 +30,49 @@ MOST_VALUES = 12
 """So many values of an array are shown."""
 
 BAR_WIDTH = 10
+_LEVELS = " ▁▂▃▄▅▆▇█"
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
 MOST_SLICES = 50
 """So many slices are shown for each metric and way of slicing."""
 
 
-def result_table(result: Result, *, to_terminal: bool = False, bars: bool = False) -> str:
+def result_table(result: Result, *, to_terminal: bool = False, bars: bool = False, losses: SliceLosses | None = None) -> str:
     """Metrics with their values and rows, the worst slices first, then what was done to the predictions, then what was read.
 
-    With `bars` a bar stands beside the value of every slice: as long as the value is far from 0, for one metric and way of slicing.
+    With `bars` a bar stands beside the value of every slice: as long as the value is far from 0, for one metric and way of slicing. With
+    `losses` a sparkline of the losses of its rows stands there too, where the terminal is wide enough.
     """
     ranked = worst_first(result.slices)
     rows = (*result.metrics, *(metric for slices in ranked for metric in slices[:MOST_SLICES]))
+    table = _values(rows, ranked, bars=bars, losses=losses)
+    more = []
+    if losses is not None:
+        told = losses.sentence()
+        if to_terminal and _least_width(table) > _width():
+            # Sparklines tell more than bars. But where they are cut, or break names, they tell less than none.
+            table = _values(rows, ranked, bars=False, losses=losses)
+            if (needed := _least_width(table)) > _width():
+                table = _values(rows, ranked, bars=bars)
+                told = f"a terminal {needed} characters wide has room for the losses of rows beside each slice"
+        more.append(Text(told, style="dim"))
+    health = (Text(line, style="yellow") for line in _health_lines(result.metrics))
+    left = sorted({len(slices) for slices in ranked if len(slices) > MOST_SLICES})
+    more += [Text(f"the first {MOST_SLICES} of {count:,} slices; -f csv has all", style="dim") for count in left]
+    if any(shown(metric.value) == table_size(metric.value) for metric in rows):
+        more.append(Text("-f json has all numbers of the tables", style="dim"))
+    gates = []
+    if result.gates:
+        from xent.cli.gate_table import gate_parts
+
+        gates = gate_parts(result)
+    return printed([table, *more, *health, Text(data_line(result.data), style="dim"), *gates], to_terminal=to_terminal)
+
+
+def _values(
+    rows: Sequence[MetricResult], ranked: Sequence[Sequence[MetricResult]], *, bars: bool, losses: SliceLosses | None = None
+) -> Table:
+    """The table of values, with bars and sparklines where they are wanted and there are slices."""
     sliced = any(metric.slice is not None for metric in rows)
     levels = levels_of(rows)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
@@ -51,6 +83,8 @@ def result_table(result: Result, *, to_terminal: bool = False, bars: bool = Fals
     if bars:
         table.add_column("", no_wrap=True)
         longest = {id(metric): _largest(slices) for slices in ranked for metric in slices}
+    if losses is not None:
+        table.add_column(_axis(losses), no_wrap=True)
     for level in levels:
         table.add_column(level_text(level), no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -59,19 +93,11 @@ def result_table(result: Result, *, to_terminal: bool = False, bars: bool = Fals
         where = [Text(_slice(metric))] if sliced else []
         sure = [Text(interval_text(metric.ci, level)) for level in levels]
         beside = [_bar(metric.value, longest.get(id(metric), 0.0))] if bars else []
+        if losses is not None:
+            beside.append(_sparkline(losses.shape(metric)))
         counted = [Text(ARROWS[metric.direction]), Text(f"{metric.count:,}")]
         table.add_row(_name(metric), *where, Text(shown(metric.value)), *beside, *sure, *counted)
-    health = (Text(line, style="yellow") for line in _health_lines(result.metrics))
-    left = sorted({len(slices) for slices in ranked if len(slices) > MOST_SLICES})
-    more = [Text(f"the first {MOST_SLICES} of {count:,} slices; -f csv has all", style="dim") for count in left]
-    if any(shown(metric.value) == table_size(metric.value) for metric in rows):
-        more.append(Text("-f json has all numbers of the tables", style="dim"))
-    gates = []
-    if result.gates:
-        from xent.cli.gate_table import gate_parts
-
-        gates = gate_parts(result)
-    return printed([table, *more, *health, Text(data_line(result.data), style="dim"), *gates], to_terminal=to_terminal)
+    return table
 
 
 def _largest(metrics: Sequence[MetricResult]) -> float:
@@ -86,6 +112,20 @@ def _bar(value: Any, largest: float) -> Text:
     return Text("█" * (eighths // 8) + _EIGHTHS[eighths % 8], style="cyan")
 
 
+def _axis(losses: SliceLosses) -> Text:
+    """The ends of the axis, each above the end of the sparklines that it is of."""
+    low, high = losses.ends
+    return Text(f"{low} {high.rjust(len(losses.axis.ends) - len(low) - 2)}")
+
+
+def _sparkline(shape: Sequence[float] | None) -> Text:
+    """A character for each cell, as high as much lies in it, for the fullest of all the highest; blank where nothing lies."""
+    if shape is None:
+        return Text("")
+    most = max(shape)
+    return Text("".join(_LEVELS[math.ceil(weight / most * 8)] for weight in shape), style="cyan")
+
+
 def _is_finite(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
@@ -95,11 +135,23 @@ def printed(parts: Sequence[Table | Text | str], *, to_terminal: bool = False) -
     # Without a terminal there is no width to keep to.
     console = Console(file=io.StringIO(), force_terminal=to_terminal, width=None if to_terminal else 10_000, highlight=False)
     if to_terminal:
-        console.width = Console(file=sys.stdout).width
+        console.width = _width()
     with console.capture() as capture:
         for part in parts:
             console.print(Text(part) if isinstance(part, str) else part, soft_wrap=not isinstance(part, Table))
     return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+def _width() -> int:
+    """How many characters fit in a line of the terminal."""
+    return Console(file=sys.stdout).width
+
+
+def _least_width(table: Table) -> int:
+    """How wide a terminal must be to break no word of a table."""
+    # Asked for in a console without end: in a narrow one, columns would say that they need no more than there is.
+    console = Console(file=io.StringIO(), width=10_000)
+    return Measurement.get(console, console.options, table).minimum
 
 
 def shown(value: Any) -> str:

@@ -40,11 +40,16 @@ def loss_cells(batch: Batch, *, lift: LiftBy) -> CellCounts:
     bins = bins_of(losses)
     finite = bins < _BINS - 1
     counts = weights > 0.0
-    # Whether a row is counted or has the weight 1 makes no difference, and counting costs less.
-    weighted = batch.weighted(None if (weights[counts] == 1.0).all() else weights)
+    weighted = weighted_by(batch, weights, counts)
     return CellCounts(
         cells_of(weighted, 2 * bins, 2 * _BINS, kept=counts) + cells_of(weighted, 2 * bins + 1, 2 * _BINS, losses, kept=finite & counts)
     )
+
+
+def weighted_by(batch: Batch, weights: Array, kept: Array) -> Batch:
+    """The rows with weights, of which those count where `kept` holds."""
+    # Whether a row is counted or has the weight 1 makes no difference, and counting costs less.
+    return batch.weighted(None if (weights[kept] == 1.0).all() else weights)
 
 
 def bins_of(losses: Array) -> Array:

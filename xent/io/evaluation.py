@@ -112,10 +112,12 @@ def measure(
     return measured
 
 
-def kind_of_tally(dataset: Dataset, *, identify: bool, confidence: Confidence | None) -> Callable[..., Tally]:
-    """What makes a tally that a dataset needs."""
+def kind_of_tally(
+    dataset: Dataset, *, identify: bool, confidence: Confidence | None, sliced: Callable[..., SlicedTally] = SlicedTally
+) -> Callable[..., Tally]:
+    """What makes a tally that a dataset needs; `sliced` makes it where there are slices."""
     slicer = dataset.slicer
-    return partial(Tally if slicer is None else partial(SlicedTally, ways=len(slicer.ways)), identify=identify, confidence=confidence)
+    return partial(Tally if slicer is None else partial(sliced, ways=len(slicer.ways)), identify=identify, confidence=confidence)
 
 
 def measured_of(dataset: Dataset, tally: Tally) -> Measured:

@@ -17,6 +17,7 @@ from xent.io.shards import WHOLE, Share
 if TYPE_CHECKING:
     from xent.core.loss_distribution import LossDistribution
     from xent.core.tally import Tally
+    from xent.io.slice_losses import SliceLosses
     from xent.io.slices import By, Key
     from xent.io.top_rows import Found
 
@@ -111,12 +112,14 @@ class Surveyed(NamedTuple):
     curves : values that were measured of all rows alone
     found : the rows of the largest losses, and how the losses of all are distributed; None where there are none
     added : so many of the last values were measured for figures, whether anybody asked for them or not
+    shapes : how the losses of each slice are distributed; None where it was not measured or there is nothing to see
     """
 
     measured: Measured
     curves: tuple[MetricResult, ...] = ()
     found: Found | None = None
     added: int = 0
+    shapes: SliceLosses | None = None
 
     def result(self) -> Result:
         """The values, the curves behind the others."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from xent.core.loss_shapes import ShapedTally
 from xent.core.row_values import has_row_values
+from xent.core.slices import SlicedTally
 from xent.core.tally import Tally
 from xent.io.evaluation import check_rows, kind_of_tally, measured_of, tally_of
 from xent.io.measured import Surveyed
+from xent.io.slice_losses import SliceLosses
 from xent.io.top_rows import KeptRows, found_by
 
 if TYPE_CHECKING:
@@ -61,6 +65,7 @@ def survey(
     curves: Sequence[Metric] = (),
     *,
     worst: int = 20,
+    shapes: bool = False,
     nan: NanPolicy = "error",
     from_logits: bool = False,
     identify: bool = False,
@@ -75,6 +80,7 @@ def survey(
     metrics : what to measure, of all rows and of every slice
     curves : what to measure of all rows alone
     worst : how many rows to keep
+    shapes : whether to measure how the losses of each slice are distributed
     nan, from_logits, identify, confidence, progress : as in `xent.io.evaluation.measure`
 
     Returns
@@ -92,9 +98,11 @@ def survey(
     # Where nothing is sliced or merged later, one tally measures all, so that metrics share what they are made from.
     apart = identify or dataset.slicer is not None
     of_slices, of_all = (list(metrics), list(curves)) if apart else ([*metrics, *curves], [])
+    sliced = partial(ShapedTally, loss=loss) if shapes and loss is not None else SlicedTally
+    kind = kind_of_tally(dataset, identify=identify, confidence=confidence, sliced=sliced)
 
     def start(_: Sequence[Metric], **options: Any) -> _Together:
-        parts: list[Tally] = [kind_of_tally(dataset, identify=identify, confidence=confidence)(of_slices, **options)]
+        parts: list[Tally] = [kind(of_slices, **options)]
         if of_all:
             parts.append(Tally(of_all, **options))
         if loss is not None:
@@ -107,4 +115,10 @@ def survey(
     found = None
     if loss is not None and isinstance(kept := others.pop(), KeptRows):
         found = found_by(kept, dataset.request.keep, measured.data)
-    return Surveyed(measured, tuple(metric for tally in others for metric in tally.results()), found, len(curves))
+    return Surveyed(
+        measured,
+        tuple(metric for tally in others for metric in tally.results()),
+        found,
+        len(curves),
+        SliceLosses.of(measured, first.loss, first.shape_need()) if isinstance(first, ShapedTally) and first.loss is not None else None,
+    )

@@ -19,22 +19,24 @@ from xent.io.report.shared import gate_section, verdict_line
 if TYPE_CHECKING:
     from xent.core.differences import Comparison
     from xent.core.result import Result
+    from xent.io.slice_losses import SliceLosses
     from xent.io.top_rows import Found
 
 
-def to_html(result: Result, found: Found | None = None) -> str:
+def to_html(result: Result, found: Found | None = None, shapes: SliceLosses | None = None) -> str:
     """The page of an evaluation.
 
     Parameters
     ----------
     result : what was found
     found : the worst rows and how the losses are distributed, where rows were read
+    shapes : how the losses of each slice are distributed, where that was measured
     """
     losses = None if found is None else (found.metric.name, found.losses)
     sections = [
         *gate_section(result),
         *metric_section(result),
-        *slice_section(result),
+        *slice_section(result, shapes),
         *figure_section(figures(result, losses)),
         *confusion_section(result),
         *([] if found is None else worst_section(found)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -13,7 +13,7 @@ from xent.io.exporters.plain import table_size
 from xent.io.figures import is_curve
 from xent.io.health_words import health_sentences
 from xent.io.interval_words import interval_text, level_text
-from xent.io.report.glyphs import Span, interval_glyph
+from xent.io.report.glyphs import Span, interval_glyph, shape_glyph
 from xent.io.report.markup import Child, breakable, element
 from xent.io.report.page import Section
 from xent.io.report.shared import data_facts, facts
@@ -24,6 +24,7 @@ from xent.io.slice_words import MISSING
 if TYPE_CHECKING:
     from xent.core.result import MetricResult, Result
     from xent.io.figures import Figure
+    from xent.io.slice_losses import SliceLosses
     from xent.io.top_rows import Found
 
 METRIC_BYTES, CLASS_BYTES, SLICE_BYTES, WORST_BYTES = 120_000, 60_000, 400_000, 150_000
@@ -111,16 +112,18 @@ def _class_names(result: Result) -> list[str]:
     return list(names) if names else [str(number) for number in range(result.data.classes or 0)]
 
 
-def slice_section(result: Result, *, pictures: bool = True) -> list[Section]:
+def slice_section(result: Result, shapes: SliceLosses | None = None, *, pictures: bool = True) -> list[Section]:
     """For every way of slicing a table with a row for each slice and a column for each metric, with small pictures or without."""
     ways: dict[tuple[str, ...], list[MetricResult]] = {}
     for metric in result.slices:
         ways.setdefault(tuple(metric.slice or ()), []).append(metric)
-    parts = [_slice_table(result, way, values, SLICE_BYTES // len(ways), pictures=pictures) for way, values in ways.items()]
+    parts = [_slice_table(result, way, values, shapes, SLICE_BYTES // len(ways), pictures=pictures) for way, values in ways.items()]
     return [Section("Slices", parts)] if parts else []
 
 
-def _slice_table(result: Result, way: tuple[str, ...], values: list[MetricResult], most_bytes: int, *, pictures: bool) -> ET.Element:
+def _slice_table(
+    result: Result, way: tuple[str, ...], values: list[MetricResult], shapes: SliceLosses | None, most_bytes: int, *, pictures: bool
+) -> ET.Element:
     metrics = {_kind(metric): metric for metric in values if _is_number(metric.value)}
     overall = {_kind(metric): metric.value for metric in result.metrics}
     spans = {kind: Span.of(_ends(values, kind), overall.get(kind)) if pictures else None for kind in metrics}
@@ -130,18 +133,25 @@ def _slice_table(result: Result, way: tuple[str, ...], values: list[MetricResult
     first = next(iter(metrics), None)
     better = {"lower": -1.0, "higher": 1.0}.get(metrics[first].direction if first else "none")
     ordered = sorted(slices.items(), key=lambda item: _badness(item[1].get(first), better)) if better else list(slices.items())
-    columns = [*(Column(name) for name in way), Column("rows", True), *(Column(name_of(metric), True) for metric in metrics.values())]
+    columns = [
+        *(Column(name) for name in way),
+        Column("rows", True),
+        *([] if shapes is None else [Column("losses")]),
+        *(Column(name_of(metric), True) for metric in metrics.values()),
+    ]
     lines = (
         [
             *(text_cell(MISSING if value is None else value) for value in keys),
             number_cell(max(metric.count for metric in found.values())),
+            *([] if shapes is None else [_shape_cell(shapes, found.values())]),
             *(_slice_cell(found.get(kind), spans[kind]) for kind in metrics),
         ]
         for keys, found in ordered
     )
     order = f", the worst {name_of(metrics[first])} first" if first and better else ""
     marked = "; a stroke marks the value of all rows" if pictures else ""
-    caption = f"{len(slices):,} slices by {named(', '.join(way))}{order}{marked}"
+    drawn = "" if shapes is None else f"; {shapes.sentence()}"
+    caption = f"{len(slices):,} slices by {named(', '.join(way))}{order}{marked}{drawn}"
     return table(caption, columns, rows_within(lines, most_bytes, heads=len(way)), filterable=True)
 
 
@@ -168,6 +178,15 @@ def _slice_cell(metric: MetricResult | None, span: Span | None) -> Cell:
     low, high = (None, None) if metric.ci is None else (metric.ci.low, metric.ci.high)
     sure = element("span", interval_text(metric.ci), class_="sure") if metric.ci is not None else None
     return number_cell(metric.value, interval_glyph(span, metric.value, low, high), sure)
+
+
+def _shape_cell(shapes: SliceLosses, metrics: Iterable[MetricResult]) -> Cell:
+    """How the losses of a slice are distributed; sorted by the losses of its fullest cell."""
+    shape = next(filter(None, map(shapes.shape, metrics)), None)
+    if shape is None:
+        return Cell("")
+    low, high = shapes.axis.fullest(shape)
+    return Cell(shape_glyph(shape, f"most often from {low:.2g} to {high:.2g}"), low)
 
 
 def figure_section(figures: Sequence[Figure]) -> list[Section]:

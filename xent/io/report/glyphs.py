@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -48,3 +48,16 @@ def interval_glyph(span: Span | None, value: object, low: object = None, high: o
     mark = None if span.mark is None else element("path", class_="mark", d=f"M{span.place(span.mark)} 0V{HEIGHT}")
     dot = element("circle", cx=span.place(value), cy=middle, r=3)
     return element("svg", mark, ends, dot, class_=f"glyph {class_}".rstrip(), viewBox=f"0 0 {WIDTH} {HEIGHT}", aria_hidden="true")
+
+
+def shape_glyph(shape: Sequence[float], told: str) -> ET.Element:
+    """A bar for each cell, as high as much lies in it, and a sentence for those who cannot see it."""
+    most, wide = max(shape), WIDTH / len(shape)
+    bars = (
+        f"M{place * wide:.4g} {HEIGHT}V{HEIGHT * (1.0 - weight / most):.3g}H{(place + 1) * wide - 0.5:.4g}V{HEIGHT}"
+        for place, weight in enumerate(shape)
+        if weight > 0.0
+    )
+    return element(
+        "svg", element("path", d="".join(bars)), class_="glyph shape", viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=told
+    )
