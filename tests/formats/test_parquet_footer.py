@@ -28,6 +28,7 @@ TABLE = pa.table(
         "text": pa.array(["", "né", "z" * 40, None]),
         "large text": pa.array(["a", "b", "c", "c"], pa.large_string()),
         "entries": pa.array(["fr", "de", None, "it"]).dictionary_encode(),
+        "dates": pa.array([-1, 20_000, None, 0], pa.date32()),
         "with.dot": pa.array([1, 2, 3, 4]),
     }
 )
@@ -39,7 +40,6 @@ UNTOLD = pa.table(
         "structs": pa.array([{"a": 1}, None, {"a": 2}, {"a": 3}]),
         "binary": pa.array([b"\xff", b"a", b"", None]),
         "decimals": pa.array([Decimal("1.5"), Decimal("-2.25"), None, Decimal(0)], pa.decimal128(20, 2)),
-        "dates": pa.array([0, 1, 2, 3], pa.date32()),
         "moments": pa.array([0, 1000, 2000, 3000], pa.timestamp("ns")),
         "times": pa.array([0, 1, 2, 3], pa.time64("us")),
         "halves": np.array([1, 2, 3, 4], np.float16),

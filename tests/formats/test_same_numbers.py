@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 
 import numpy as np
 import pytest
 
-from xent.core.errors import DataError
+from xent.core.errors import DataError, UsageError
 from xent.core.table import row_of
 from xent.io.dataset import open_dataset
 from xent.io.evaluation import evaluate
@@ -244,6 +245,35 @@ def test_row_groups_that_cannot_matter_are_not_read(tmp_path, where, groups):
     dataset = Dataset(Request(sources=(str(tmp_path / "a.parquet"),), where=where))
     first_rows = [part._part.read.args[1] for part in dataset.parts()]
     assert [first // 3 for first in first_rows] == groups
+
+
+@pytest.mark.parametrize(
+    ("where", "rows", "groups"),
+    [
+        ("date >= '2026-01-05'", 8, [1, 2, 3]),
+        ("date == '2026-01-04'", 1, [1]),
+        ("date in ('2026-01-01', '2026-01-12')", 2, [0, 3]),
+        ("'2026-01-03' > date", 2, [0, 1, 2, 3]),
+        ("moment < '2026-01-02T06:00:00'", 2, [0, 1, 2, 3]),
+        ("moment < '2026-01-02 06:00:01' and date > '2026-01-01'", 1, [0, 1, 2, 3]),
+    ],
+)
+def test_dates_and_times_compare_with_texts(tmp_path, where, rows, groups):
+    """The 1st to the 12th of January 2026, at 6 o'clock from the 3rd on and else at 5, three in a row group."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from xent.io.dataset import Dataset
+
+    dates = [dt.date(2026, 1, 1 + day) for day in range(12)]
+    moments = [dt.datetime.combine(date, dt.time(5 if date.day < 3 else 6)) for date in dates]
+    columns = {"label": [0, 1] * 6, "score": [0.25] * 12, "date": dates, "moment": moments}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet", row_group_size=3)
+    dataset = Dataset(Request(sources=(str(tmp_path / "a.parquet"),), where=where))
+    assert [part._part.read.args[1] // 3 for part in dataset.parts()] == groups
+    assert sum(len(batch) for batch in dataset.batches()) == rows
+    with pytest.raises(UsageError, match=r"--where date == 'monday': "):
+        evaluated(tmp_path / "a.parquet", "binary_crossentropy", where="date == 'monday'")
 
 
 def test_the_digest_knows_classes_by_name_whatever_their_indices_are_stored_as(tmp_path):

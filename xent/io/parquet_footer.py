@@ -8,6 +8,7 @@ wanted is read field by field. A footer that is damaged, or written in a way tha
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 import struct
@@ -38,6 +39,8 @@ _MAX_VALUE, _MIN_VALUE = 5, 6
 _LONGEST_NUMBER = 10
 
 _LONGEST_BOUND = 1 << 12
+
+_EPOCH = dt.date(1970, 1, 1).toordinal()
 
 _FORMATS = {"BOOLEAN": "<?", "INT32": "<i", "INT64": "<q", "FLOAT": "<f", "DOUBLE": "<d"}
 
@@ -149,7 +152,7 @@ def _length(footer: bytes, at: int) -> tuple[int, int]:
 def bounds_by_group(footer: bytes, metadata: pq.FileMetaData, names: Collection[str]) -> list[dict[str, tuple[Any, Any]]]:
     """The least and the largest value of columns in every row group, as far as they are told.
 
-    Told are those of numbers, truth values and texts; not those of dates, times and decimals.
+    Told are those of numbers, truth values, texts and dates; not those of times and decimals.
 
     Parameters
     ----------
@@ -177,10 +180,16 @@ def _decoder(column: pq.ColumnSchema) -> Callable[[bytes], Any] | None:
     kind, logical = column.physical_type, column.logical_type.type
     if logical == "STRING" and kind == "BYTE_ARRAY":
         return bytes.decode
+    if logical == "DATE" and kind == "INT32":
+        return _date
     if kind not in _FORMATS or logical not in ("NONE", "INT"):
         return None
     layout = _FORMATS[kind].upper() if str(column.converted_type).startswith("UINT") else _FORMATS[kind]
     return lambda raw: struct.unpack(layout, raw)[0]
+
+
+def _date(raw: bytes) -> dt.date:
+    return dt.date.fromordinal(_EPOCH + struct.unpack("<i", raw)[0])
 
 
 def _pair(decode: Callable[[bytes], Any], chunks: Sequence[ColumnChunk]) -> tuple[Any, Any] | None:

@@ -7,6 +7,7 @@ It is parsed with Python's own parser and only ever walked, never run: names are
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -162,6 +163,8 @@ def _range_may_hold(op: ast.cmpop, right: ast.expr, low: Any, high: Any) -> bool
     """Whether a value from `low` to `high` can stand in this relation. `!=` always can: a NaN lies outside of its column's bounds."""
     try:
         value = ast.literal_eval(right)
+        if isinstance(low, dt.date):
+            value = [*map(dt.date.fromisoformat, value)] if isinstance(op, ast.In) else dt.date.fromisoformat(value)
         match op:
             case ast.Eq():
                 return bool(low <= value <= high)
@@ -187,7 +190,10 @@ def _compute(function: str, *values: Any) -> Any:
 
 
 def _compare(function: str, left: Any, right: Any) -> Any:
-    """Compares a column with a value or another column; texts of a column that holds numbers stay texts."""
+    """Compares a column with a value or another column.
+
+    A column of texts may look like numbers and stays one of texts; a text beside a column of dates or times is read as one.
+    """
     import pyarrow as pa
 
     from xent.io.arrow_values import scalar_of
@@ -197,8 +203,11 @@ def _compare(function: str, left: Any, right: Any) -> Any:
             return side.dictionary_decode()
         if isinstance(side, pa.Array):
             return side
-        text_column = isinstance(beside, pa.DictionaryArray) or (isinstance(beside, pa.Array) and pa.types.is_string(beside.type))
-        return scalar_of((str(side).lower() if isinstance(side, bool) else str(side)) if text_column else side)
+        kind = beside.type if isinstance(beside, pa.Array) else pa.null()
+        if pa.types.is_temporal(kind) and isinstance(side, str):
+            return scalar_of(side).cast(kind)
+        is_text = pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        return scalar_of((str(side).lower() if isinstance(side, bool) else str(side)) if is_text else side)
 
     return _compute(function, plain(left, right), plain(right, left))
 
