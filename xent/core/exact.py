@@ -234,26 +234,18 @@ def _objects(integers: list[int]) -> npt.NDArray[np.object_]:
 
 
 def _divide(numerator: ExactSum, denominator: ExactSum) -> npt.NDArray[np.float64]:
-    result = np.empty(len(numerator))
-    for group in range(len(numerator)):
-        result[group] = _special(numerator, denominator, group)
-        if result[group] == 0.0:
-            result[group] = _ratio(numerator.units[group], denominator.units[group])
+    pairs = zip(numerator.units.tolist(), denominator.units.tolist(), strict=True)
+    result = np.array([_ratio(*pair) for pair in pairs], dtype=np.float64)
+    if numerator._special is None and denominator._special is None:
+        return result
+    # What NaNs and infinities make of the quotient.
+    up, down = numerator.inf > 0, numerator.minus_inf > 0
+    result = np.where(up | down, np.where(up == (denominator.units > 0), np.inf, -np.inf), result)
+    has_none = (up & down) | (denominator.units == 0)
+    for counts in (numerator.nan, denominator.nan, denominator.inf, denominator.minus_inf):
+        has_none |= counts != 0
+    result[has_none] = np.nan
     return result
-
-
-def _special(numerator: ExactSum, denominator: ExactSum, group: int) -> float:
-    """What NaNs and infinities make of the quotient; 0.0 where there are none."""
-    if numerator.nan[group] or denominator.nan[group] or denominator.inf[group] or denominator.minus_inf[group]:
-        return math.nan
-    up, down = numerator.inf[group] > 0, numerator.minus_inf[group] > 0
-    if up and down:
-        return math.nan
-    if not (up or down):
-        return 0.0
-    if denominator.units[group] == 0:
-        return math.nan
-    return math.inf if up == (denominator.units[group] > 0) else -math.inf
 
 
 def _ratio(numerator: int, denominator: int) -> float:
