@@ -9,7 +9,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-ROWS = 9_000
+ROWS = 3_000
 SPLITS = (1, 2, 3, 11)
 # The value of every row shows each of them once, in its place.
 ASKED = ("-m", "cce", "-m", "cce:reduction=none", "-m", "confusion_matrix", "--by", "country")
@@ -18,8 +18,8 @@ ASKED = ("-m", "cce", "-m", "cce:reduction=none", "-m", "confusion_matrix", "--b
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """So that rows and quoted fields go across blocks of a small file."""
-    monkeypatch.setattr("xent.io.lines._BLOCK", 4999)
-    monkeypatch.setattr("xent.io.tables.BLOCK_ROWS", 512)
+    monkeypatch.setattr("xent.io.lines._BLOCK", 1663)
+    monkeypatch.setattr("xent.io.tables.BLOCK_ROWS", 170)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def write_csv(table, path, line=str.encode):
 
 def write_arrow(table, path, new):
     with new(str(path), table.schema) as writer:
-        writer.write_table(table, max_chunksize=300)
+        writer.write_table(table, max_chunksize=100)
 
 
 def write_lines(table, path, blank=""):
@@ -58,7 +58,7 @@ WRITERS = {
     "packed.csv.gz": lambda table, path: write_csv(table, path, lambda text: gzip.compress(text.encode())),
     "plain.jsonl": write_lines,
     "blank.jsonl": lambda table, path: write_lines(table, path, "  \n\n"),
-    "groups.parquet": lambda table, path: pq.write_table(table, path, row_group_size=500),
+    "groups.parquet": lambda table, path: pq.write_table(table, path, row_group_size=170),
     "one.parquet": pq.write_table,
     "file.arrow": lambda table, path: write_arrow(table, path, pa.ipc.new_file),
     "stream.arrow": lambda table, path: write_arrow(table, path, pa.ipc.new_stream),
@@ -72,10 +72,10 @@ def write(table, layout, folder):
         return [layout]
     parts = folder / "parts"
     parts.mkdir()
-    write_csv(table.slice(0, 3000), parts / "0.csv")
-    WRITERS["packed.csv.gz"](table.slice(3000, 3000), parts / "1.csv.gz")
-    pq.write_table(table.slice(6000, 50), parts / "2.parquet")
-    pq.write_table(table.slice(6050), parts / "3.parquet", row_group_size=300)
+    write_csv(table.slice(0, 1000), parts / "0.csv")
+    WRITERS["packed.csv.gz"](table.slice(1000, 1000), parts / "1.csv.gz")
+    pq.write_table(table.slice(2000, 50), parts / "2.parquet")
+    pq.write_table(table.slice(2050), parts / "3.parquet", row_group_size=100)
     return ["parts"]
 
 
@@ -139,7 +139,7 @@ def test_labels_of_a_second_file_row_by_row(xent, folder, rows, layout, labels):
     # A column of another order, so that a label that is a row off shows.
     column = pa.table({"label": pa.array(np.asarray(rows["label"])[::-1])})
     if labels.endswith("parquet"):
-        pq.write_table(column, folder / labels, row_group_size=777)
+        pq.write_table(column, folder / labels, row_group_size=259)
     else:
         text = "label\n" + "".join(f"{label}\n" for label in column["label"].to_pylist())
         (folder / labels).write_bytes(gzip.compress(text.encode()) if labels.endswith("gz") else text.encode())
@@ -162,7 +162,7 @@ def test_shards_have_intervals(xent, folder, rows):
 
 def test_labels_by_key_need_no_order(xent, folder, rows):
     keyed = rows.append_column("id", pa.array(np.arange(ROWS)))
-    pq.write_table(keyed.drop_columns("label"), folder / "p.parquet", row_group_size=1000)
+    pq.write_table(keyed.drop_columns("label"), folder / "p.parquet", row_group_size=330)
     pq.write_table(keyed.select(["id", "label"]).take(np.random.default_rng(0).permutation(ROWS)), folder / "y.parquet")
     args = ["p.parquet", "--labels", "y.parquet", "--on", "id"]
     whole = xent("eval", *args, *ASKED)
@@ -206,11 +206,11 @@ def test_left_over_labels(xent, folder, rows, layout):
 )
 def test_an_error_names_the_row_in_the_file(xent, folder, rows, layout):
     p_1 = np.array(rows["p_1"]).copy()
-    p_1[7_111] = 7.0
+    p_1[2_311] = 7.0
     spoilt = rows.set_column(2, "p_1", pa.array(p_1))
     sources = write(spoilt, layout, folder)
     whole = xent("eval", *sources, "-m", "cce")
-    assert f"{layout}: column 'p_1', row 7112: prediction 7.0" in whole.err
+    assert f"{layout}: column 'p_1', row 2312: prediction 7.0" in whole.err
     ended = [xent("eval", *sources, "-m", "cce", "--shard", f"{k}/5") for k in range(1, 6)]
     assert [one.err for one in ended if one.status] == [whole.err]
 
@@ -268,8 +268,8 @@ def test_equal_parts_of_a_file_are_not_the_same_rows(xent, folder):
 
 
 def test_the_same_shard_twice(xent, folder, rows):
-    pq.write_table(rows, folder / "a.parquet", row_group_size=1000)
-    pq.write_table(rows, folder / "copy.parquet", row_group_size=1000)
+    pq.write_table(rows, folder / "a.parquet", row_group_size=330)
+    pq.write_table(rows, folder / "copy.parquet", row_group_size=330)
     states = shards_of(xent, ["a.parquet"], 3, "-m", "cce")
     (folder / "again.state").write_bytes((folder / states[1]).read_bytes())
     shard = "shard 2/3 of 'a.parquet'"
@@ -314,7 +314,7 @@ def test_files_of_one_name_and_size_are_others_if_their_rows_are(xent, folder, r
 
 
 def test_shards_that_are_missing_are_told(xent, folder, rows):
-    pq.write_table(rows, folder / "a.parquet", row_group_size=1000)
+    pq.write_table(rows, folder / "a.parquet", row_group_size=330)
     states = shards_of(xent, ["a.parquet"], 7, "-m", "cce")
     ended = xent("merge", states[0], states[4], states[6], "-q")
     assert (ended.status, ended.err) == (0, "xent: warning: shards 2-4, 6 of 7 are missing\n")
@@ -331,7 +331,7 @@ def test_no_such_shard(xent, multi, shard):
 def test_what_a_state_says_of_its_shards_is_checked(xent, folder, rows):
     from xent.io.state_file import sealed
 
-    pq.write_table(rows, folder / "a.parquet", row_group_size=1000)
+    pq.write_table(rows, folder / "a.parquet", row_group_size=330)
     (name, _, _) = shards_of(xent, ["a.parquet"], 3, "-m", "cce")
     state = json.loads((folder / name).read_text())
     state.pop("checksum")

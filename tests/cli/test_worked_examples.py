@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pyarrow as pa
@@ -84,17 +82,16 @@ def close(found, expected):
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet", "npy"])
-def test_examples(tmp_path, form):
+def test_examples(xent, tmp_path, form):
     wrong = []
     for number, (metric, (y_true, y_pred), weight, expected) in enumerate(EXAMPLES):
         folder = tmp_path / str(number)
         folder.mkdir()
-        command = [sys.executable, "-m", "xent", "eval", *write(folder, form, y_true, y_pred, weight), "-m", metric, "-q"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        if done.returncode:
-            wrong.append((metric, done.stderr))
+        done = xent("eval", *write(folder, form, y_true, y_pred, weight), "-m", metric, "-q")
+        if done.status:
+            wrong.append((metric, done.err))
             continue
-        found = json.loads(done.stdout)
+        found = json.loads(done.out)
         pairs = zip(found, expected, strict=True) if isinstance(expected, list) else [(found, expected)]
         if not all(close(one, other) for one, other in pairs):
             wrong.append((metric, weight, found, expected))

@@ -21,6 +21,8 @@ from xent.core.table import table
 from xent.core.tally import Confidence, Tally
 from xent.core.views import VIEWS
 
+pytestmark = pytest.mark.usefixtures("coarse_grid")
+
 CLASSES = 3
 
 EXAMPLE_PARAMETERS = {
