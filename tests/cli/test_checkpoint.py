@@ -341,12 +341,17 @@ def slow_run(process, *options):
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_progress_is_saved_when_a_run_is_interrupted(process, xent, folder, signum, status, threads):
     pa.csv.write_csv(pa.concat_tables([table(seed) for seed in range(20)]), "a.csv")
-    running = slow_run(process, "--threads", threads, "--checkpoint-seconds", "1000")
-    time.sleep(2.5)
+    running = slow_run(process, "--threads", threads, "--checkpoint-seconds", "1")
+    while not (folder / "a.ckpt").exists():
+        assert running.poll() is None
+        time.sleep(0.05)
+    before = json.loads((folder / "a.ckpt").read_text())
+    # What is read until the signal comes would only be saved a second later.
+    time.sleep(0.3)
     running.send_signal(signum)
-    assert running.wait(20) == status
+    assert running.wait(60) == status
     saved = json.loads((folder / "a.ckpt").read_text())
-    assert 0 < saved["data"]["rows"] < 20 * ROWS
+    assert 0 < before["data"]["rows"] < saved["data"]["rows"] < 20 * ROWS
     assert saved["begun"] == {"0": [saved["data"]["rows"]]}
     ended = xent("eval", "a.csv", "-m", "cce", "--checkpoint", "a.ckpt")
     assert ended.out == xent("eval", "a.csv", "-m", "cce").out
