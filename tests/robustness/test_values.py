@@ -65,6 +65,7 @@ CASES = {
     "a condition that is a number": (binary("1,0.75"), (*BINARY, "--where", "score and 5"), 2, "--where score and 5: only comparisons"),
     "a condition of brackets": (binary("1,0.75"), (*BINARY, "--where", "(" * 5000), 2, "cannot be understood"),
     "a condition of nots": (binary("1,0.75"), (*BINARY, "--where", "not " * 5000 + "score"), 2, "--where not not"),
+    "a condition of some nots": (binary("1,0.75"), (*BINARY, "--where", "not " * 500 + "score"), 2, "nested more than 100 levels deep"),
     "a condition of 2**70": (binary("1,0.75"), (*BINARY, "--where", f"label < {2**70}"), 2, "--where"),
     "a slice for each row": (
         "label,score,id\n" + "".join(f"1,0.75,{k}\n" for k in range(1001)),

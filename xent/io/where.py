@@ -30,6 +30,9 @@ _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.GtE: "greater_equal",
 }
 
+_MOST_LEVELS = 100
+"""A condition may be nested so deep, which is far below where Python gives up."""
+
 Mask = Callable[[Mapping[str, Any]], Any]
 
 
@@ -58,6 +61,8 @@ class Where:
                 tree = ast.parse(re.sub(r"`([^`]*)`", self._unquote, text).strip(), mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise UsageError(f"--where {text}: cannot be understood; write for example \"country == 'de' and score > 0.5\"") from None
+        if _levels(tree.body) > _MOST_LEVELS:
+            raise UsageError(f"--where {text}: is nested more than {_MOST_LEVELS} levels deep")
         self._tree = tree.body
         self._words = {name: word for word, name in self._quoted.items()}
         self._mask = self._condition(tree.body)
@@ -146,6 +151,15 @@ class Where:
         if not isinstance(value, bool | int | float | str):
             raise UsageError(f"--where {self.text}: {ast.unparse(node)} is neither a column, a number nor a text")
         return value
+
+
+def _levels(node: ast.AST) -> int:
+    """How deep an expression is nested, which is found out without recursion."""
+    count, level = 0, [node]
+    while level:
+        count += 1
+        level = [child for parent in level for child in ast.iter_child_nodes(parent)]
+    return count
 
 
 def _may_hold(node: ast.expr, bounds: Mapping[str, tuple[Any, Any]]) -> bool:
