@@ -55,7 +55,7 @@ def assert_gate(
         ...
     AssertionError: verdict: fail (1 passed, 1 failed, 1 not measured)
       binary_accuracy >= 0.9 failed: value 0.6666666666666666, threshold 0.9: 0.6666667 is not >= 0.9
-      mse[country=*] <= 1 not measured: threshold 1: there is no slice country=*
+      mse[country=*] <= 1 not measured: threshold 1: there is no slice country=*; --by country makes them
     >>> folder.cleanup()
     """
     __tracebackhide__ = True  # pytest then shows the line of the test, and not this one.

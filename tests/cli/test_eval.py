@@ -1,10 +1,13 @@
 """`xent eval` from arguments to output, in this process."""
 
+import bz2
+import gzip
 import json
 import math
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 CCE = -(math.log(0.95) + math.log(0.1)) / 2
@@ -68,7 +71,7 @@ def test_logits_without_the_flag_are_refused_and_the_flag_is_named(xent, logits)
     *_, first, second = ended.err.splitlines()
     assert first.startswith("xent: error: logits.npy: ")
     assert "row 1" in first
-    assert second == "  if these are logits, pass --from-logits"
+    assert second == "  if these are logits, pass --from-logits; if percentages, divide them by 100"
 
 
 def test_a_flag_sets_the_parameter_of_all_metrics_that_take_it_but_not_where_it_is_given(xent, multi):
@@ -144,6 +147,37 @@ def test_missing_values(xent, folder):
 def test_standard_input(xent, multi, folder):
     ended = xent("eval", "-", "--input-format", "csv", "-m", "cce", "-q", stdin=(folder / multi).read_bytes())
     assert float(ended.out) == pytest.approx(CCE, rel=1e-15)
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lambda data: pa.compress(data, "zstd", asbytes=True)])
+def test_compressed_standard_input(xent, compress):
+    lines = b"".join(b'{"y": %d, "score": %.2f}\n' % (label, score) for label, score in [(1, 0.75), (0, 0.5)])
+    ended = xent("eval", "-", "-m", "bce", "-q", stdin=compress(lines))
+    assert float(ended.out) == pytest.approx((math.log(4 / 3) + math.log(2)) / 2, rel=1e-15)
+    ended = xent("eval", "-", stdin=compress(b"y,score\n1,0.75\n"))
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("xent: error: standard input: the format cannot be told; pass --input-format")
+
+
+def test_a_compressed_standard_input_that_is_cut_off_is_named(xent):
+    ended = xent("eval", "-", "--input-format", "csv", stdin=gzip.compress(b"y,score\n1,0.75\n")[:20])
+    assert (ended.status, ended.err) == (3, "xent: error: standard input: Truncated compressed stream\n")
+
+
+def test_labels_that_count_from_1(xent, folder):
+    (folder / "one.csv").write_text("label,p_0,p_1\n1,0.25,0.75\n2,0.5,0.5\n1,0.25,0.75\n")
+    ended = xent("eval", "one.csv", "-m", "cce")
+    assert ended.status == 3
+    assert ended.err.endswith("row 2: label 2 is not a class index from 0 to 1; if labels count from 1, name the classes so: 1 to 2\n")
+    ended = xent("eval", "one.csv", "-m", "cce", "-q", "--classes", "1,2")
+    assert float(ended.out) == pytest.approx((2 * math.log(4) + math.log(2)) / 3, rel=1e-15)
+
+
+@pytest.mark.parametrize("metric", ["bce", "mse"])
+def test_a_metric_of_other_shapes_names_the_file(xent, multi, metric):
+    ended = xent("eval", multi, "-m", metric)
+    assert (ended.status, ended.out) == (3, "")
+    assert ended.err.splitlines()[-1].startswith(f"xent: error: {multi}: ")
 
 
 def test_how_it_is_read_never_changes_the_result(xent, multi):

@@ -55,6 +55,21 @@ def test_logits_are_noticed(xent, logits):
     assert found["command"].endswith(" --from-logits")
 
 
+@pytest.mark.parametrize("rows", ["label,score\n1,87.5\n0,12.5\n", "label,p_0,p_1,p_2\n0,87.5,12.5,0\n2,0,0.5,99.5\n"])
+def test_percentages_are_no_logits(xent, folder, rows):
+    (folder / "percent.csv").write_text(rows)
+    found = look(xent, "percent.csv")
+    assert found["looks_like_logits"] is False
+    assert "--from-logits" not in found["command"]
+    assert [hint for hint in found["hints"] if "divide them by 100" in hint] == found["hints"]
+    assert "if percentages, divide them by 100" in xent("eval", "percent.csv").err
+
+
+def test_logits_that_are_not_negative_are_no_percentages(xent, folder):
+    (folder / "relu.csv").write_text("label,p_0,p_1,p_2\n0,7.5,2.5,0\n2,0,0.5,9.5\n")
+    assert look(xent, "relu.csv")["looks_like_logits"] is True
+
+
 def test_regression_is_not_taken_for_logits(xent, folder):
     rows = "".join(f"{value / 7},{value / 6}\n" for value in range(-30, 30))
     (folder / "reg.csv").write_text("y_true,pred\n" + rows)

@@ -175,7 +175,8 @@ def test_the_same_input_twice(xent, parts, folder):
         (["-m", "bce", "--nan", "skip"], ["--nan error", "--nan skip"]),
         (["-m", "bce", "--weight", "w"], ['"weight": null', '"weight": "w"']),
         (["-m", "bce", "--classes", "no,yes"], ["classes"]),
-        (["-m", "bce", "--by", "country"], ["--by []", "--by [[('country'"]),
+        (["-m", "bce", "--by", "country"], ["--by none", "--by 'country'"]),
+        (["-m", "bce", "--ci", "0.9"], ["--ci none", "--ci 0.9 --seed 0"]),
     ],
 )
 def test_states_of_other_questions(xent, parts, options, said):

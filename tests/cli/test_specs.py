@@ -41,6 +41,7 @@ def test_what_is_read(text, label, name, parameters):
     [
         ("", "cannot read the metric ''"),
         ("=cce", "cannot read the metric '=cce'"),
+        ("cce, acc", "the metric 'cce, acc' is more than one; name each by itself, as in -m cce -m acc"),
         ("cce:", "cannot read the metric 'cce:'"),
         ("cce:axis", "cannot read 'axis' in the metric 'cce:axis'"),
         ("cce:axis=", "cannot read 'axis='"),

@@ -193,6 +193,13 @@ def test_keys_that_do_not_match(tmp_path):
     (tmp_path / "y.csv").write_text("id,label\na,1\nb,0\na,0\n")
     with pytest.raises(DataError, match="'id', row 3: the key 'a' stands there more than once"):
         run(tmp_path / "p.csv", "binary_crossentropy", labels=str(tmp_path / "y.csv"), on="id")
+    (tmp_path / "p.csv").write_text("id,score\n1,0.5\n2,0.5\n")
+    (tmp_path / "y.csv").write_text("id,label\n1,1\n3,0\n")
+    with pytest.raises(DataError, match="'id', row 2: the key 2 has no label"):
+        run(tmp_path / "p.csv", "binary_crossentropy", labels=str(tmp_path / "y.csv"), on="id")
+    (tmp_path / "y.csv").write_text("id,label\n1,1\n1,0\n")
+    with pytest.raises(DataError, match="'id', row 2: the key 1 stands there more than once"):
+        run(tmp_path / "p.csv", "binary_crossentropy", labels=str(tmp_path / "y.csv"), on="id")
 
 
 def test_ambiguity_lists_what_was_found_and_the_flags(tmp_path):

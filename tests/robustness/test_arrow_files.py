@@ -119,8 +119,8 @@ FILES = {
     "many_groups.parquet": (parquet(pa.concat_tables([pa.table(good())] * 2000), row_group_size=1), 0, BCE),
     "versions.parquet": (parquet(good(), data_page_version="2.0", version="1.0", compression="brotli"), 0, BCE),
     "unused.parquet": (parquet(good(x=pa.array([{"a": [1]}, None]), z=pa.array([b"\xff", b""]))), 0, BCE),
-    "label_twice.parquet": (parquet(named(["label", "label", "score"], LABEL, LABEL, SCORE)), 3, "which column is the label? label, label"),
-    "score_twice.parquet": (parquet(named(["label", "score", "score"], LABEL, SCORE, SCORE)), 3, "which columns are the prediction?"),
+    "label_twice.parquet": (parquet(named(["label", "label", "score"], LABEL, LABEL, SCORE)), 3, "more than one column is called 'label'"),
+    "score_twice.parquet": (parquet(named(["label", "score", "score"], LABEL, SCORE, SCORE)), 3, "more than one column is called 'score'"),
     "other_twice.parquet": (parquet(named(["x", "x", "label", "score"], LABEL, LABEL, LABEL, SCORE)), 0, BCE),
     "dots.parquet": (parquet({"label": LABEL, "p.a": 1 - SCORE.to_numpy(), "p.b": SCORE}), 3, "no column is called pred*"),
     "names.parquet": (parquet({"label": LABEL, "\x1b[31m[red]<b>|": SCORE}), 3, "\\x1b[31m[red]<b>|"),
@@ -140,7 +140,7 @@ FILES = {
     "packed_stream.arrow": (arrow(good(), stream=True, compression="zstd"), 0, BCE),
     "long_message.arrow": (b"\xff\xff\xff\xff\xff\xff\xff\x7f" + bytes(100), 3, ": "),
     "less_than_nothing.arrow": (b"\xff\xff\xff\xff\x00\x00\x00\x80" + bytes(100), 3, ": "),
-    "label_twice.arrow": (arrow(named(["label", "label", "score"], LABEL, LABEL, SCORE)), 3, "which column is the label? label, label"),
+    "label_twice.arrow": (arrow(named(["label", "label", "score"], LABEL, LABEL, SCORE)), 3, "more than one column is called 'label'"),
     "not_utf8.arrow": (arrow(good(note=pa.array(["a", "b"]))).replace(b"note", b"n\xfft\xfe"), 3, "utf-8"),
 }
 

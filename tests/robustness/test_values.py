@@ -59,7 +59,7 @@ CASES = {
     "weights of nothing alone": (weighted("0", "0"), WEIGHTED, 0, '"nan"'),
     "weights that add up to more than there is": (weighted("1e308", "1e308", "1e308"), WEIGHTED, 0, "0.28768207"),
     "weights next to nothing": (weighted("5e-324", "5e-324"), WEIGHTED, 0, "binary_crossentropy"),
-    "nothing left": (binary("1,0.75"), (*BINARY, "--where", "score > 0.9"), 5, "there are no rows"),
+    "nothing left": (binary("1,0.75"), (*BINARY, "--where", "score > 0.9"), 5, "there are no rows for which --where score > 0.9 holds"),
     "a condition on no column": (binary("1,0.75"), (*BINARY, "--where", "1 == 1"), 2, "--where 1 == 1: names no column"),
     "a condition that is no condition": (binary("1,0.75"), (*BINARY, "--where", "score"), 2, "--where score: "),
     "a condition that is a number": (binary("1,0.75"), (*BINARY, "--where", "score and 5"), 2, "--where score and 5: only comparisons"),

@@ -89,7 +89,7 @@ def _advice(error: BaseException) -> str:
     from xent.core.errors import NotProbabilityError
 
     if isinstance(error, NotProbabilityError) or isinstance(error.__cause__, NotProbabilityError):
-        return "\nif these are logits, pass --from-logits"
+        return "\nif these are logits, pass --from-logits; if percentages, divide them by 100"
     return ""
 
 

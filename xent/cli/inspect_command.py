@@ -57,7 +57,7 @@ def as_text(found: Inspection) -> str:
     """What was found, for people."""
     from xent.io.escaping import printable
 
-    count = "rows not counted" if found.rows is None else f"{found.rows:,} rows"
+    count = "rows not counted" if found.rows is None else "1 row" if found.rows == 1 else f"{found.rows:,} rows"
     sources = [printable(source) for source in found.sources]
     blocks = [_sources_line(sources, count), _columns(found)]
     if found.roles is None:

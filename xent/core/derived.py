@@ -129,7 +129,8 @@ def _refuse(raw: Array, bad: Array, classes: int) -> None:
         place = int(np.argmax(bad))
         row, column = divmod(place, max(1, bad.size // len(bad)))
         label = f"{raw.reshape(-1)[place].item():.17g}"
-        raise DomainError(f"label {label} is not a class index from 0 to {classes - 1}", role="y_true", row=row, column=column)
+        hint = f"; if labels count from 1, name the classes so: 1 to {classes}" if label == str(classes) else ""
+        raise DomainError(f"label {label} is not a class index from 0 to {classes - 1}{hint}", role="y_true", row=row, column=column)
 
 
 def true_score(batch: Batch) -> Array:

@@ -77,6 +77,17 @@ class Selector(NamedTuple):
             return True
         return {column.name for column in self.columns} == set(slice) and all(column.fits(slice[column.name]) for column in self.columns)
 
+    def not_found(self, slices: Iterable[Mapping[str, str | None] | None]) -> str:
+        """Why none of these slices is meant, and what to do where the rows were not sliced so.
+
+        >>> parse_gate("accuracy[country=*] > 0.5").slices.not_found([])
+        'there is no slice country=*; --by country makes them'
+        """
+        names = {column.name for column in self.columns}
+        sliced = any(one is not None and names in (set(one), set()) for one in slices)
+        by = ",".join(column.name for column in self.columns) or "COLUMN"
+        return f"there is no slice {self}" + ("" if sliced else f"; --by {by} makes them")
+
     @property
     def is_wildcard(self) -> bool:
         """Whether it may mean several slices."""

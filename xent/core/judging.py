@@ -183,8 +183,8 @@ def _records(gate: Gate, result: Result, baseline: Result | None, allow_other: b
         found = [_of_metric(one, changes) for one in _parts(gate, result, metric)]
         twin = _twin(metric, baseline, allow_other) if baseline is not None and gate.compares else None
         earlier = [] if twin is None or baseline is None else [_of_metric(one, {}) for one in _parts(gate, baseline, twin)]
-    if not found:
-        return [_record(gate, name, _Measured(None), _Judgement("error", f"there is no slice {gate.slices}"))]
+    if gate.slices is not None and not found:
+        return [_record(gate, name, _Measured(None), _Judgement("error", gate.slices.not_found([one.slice for one in result.slices])))]
     before = [next((other for other in earlier if other.slice == one.slice), None) for one in found]
     judgements = _judged(gate, [_compared(gate, *pair) for pair in zip(found, before, strict=True)])
     return [_record(gate, name, *one) for one in zip(found, judgements, before, strict=True)]

@@ -115,6 +115,9 @@ def _pieces(text: str) -> tuple[str | None, str, str | None]:
         head, colon, rest = text.partition(":")
         first, equals, name = head.rpartition("=")
         label, tail = first if equals else None, rest if colon else None
+        if "," in name:
+            each = " ".join(f"-m {piece.strip()}" for piece in name.split(",") if piece.strip())
+            raise UsageError(f"the metric {text!r} is more than one; name each by itself, as in {each}")
     label, name = None if label is None else label.strip(), name.strip()
     if not name or label == "" or (tail is not None and not tail.strip()):
         raise UsageError(f"cannot read the metric {text!r}; write name, name:key=value,key=value or label=name:key=value")

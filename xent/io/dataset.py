@@ -306,7 +306,7 @@ class Dataset:
             return Dataset(dataclasses.replace(self.request, shard=None)).task()
         first = self._first_batches()
         if not first:
-            raise NothingEvaluated(f"{', '.join(self.sources)}: there are no rows")
+            raise NothingEvaluated(f"{', '.join(self.sources)}: {self.request.no_rows}")
         shape = first[0].y_pred.shape
         if len(shape) > 1:
             return "multiclass" if shape[-1] > 2 else "binary"

@@ -187,7 +187,7 @@ def check_rows(dataset: Dataset | RowPairs, tally: Tally, *, may_be_empty: bool 
     if not may_be_empty and tally.rows == tally.rows_dropped:
         left = f" without a missing value, of {tally.rows}" if tally.rows else ""
         part = "" if dataset.request.shard is None else f" in shard {dataset.request.shard}"
-        raise NothingEvaluated(f"{', '.join(dataset.sources)}: there are no rows{left}{part}")
+        raise NothingEvaluated(f"{', '.join(dataset.sources)}: {dataset.request.no_rows}{left}{part}")
 
 
 def tally_of(
@@ -217,9 +217,7 @@ def tally_of(
     def consumer(tally: _Tally) -> Callable[[Batches], None]:
         def consume(batches: Batches) -> None:
             for batch in batches():
-                # Formulas say what becomes of infinities and of numbers too large; NumPy's warnings of them would say nothing more.
-                with np.errstate(all="ignore"):
-                    tally.update(batch)
+                _update(tally, batch, dataset)
                 if progress is not None:
                     with counting:
                         progress(len(batch))
@@ -233,6 +231,20 @@ def tally_of(
     except DomainError as error:
         raise dataset.located(error) from error
     return total()
+
+
+def _update(tally: Accumulator, batch: Batch, dataset: Dataset | RowPairs) -> None:
+    """Adds rows to a tally; what is wrong with all of them, as their shape, is told with the source they come from."""
+    try:
+        # Formulas say what becomes of infinities and of numbers too large; NumPy's warnings of them would say nothing more.
+        with np.errstate(all="ignore"):
+            tally.update(batch)
+    except DataError as error:
+        # A value is placed by whoever asked for the rows. Of two files side by side it is not known whose rows they are.
+        if isinstance(error, DomainError) or batch.partner is not None:
+            raise
+        source, _ = batch.origin
+        raise DataError(f"{dataset.sources[source]}: {error}") from error
 
 
 def _keep_freed_memory() -> None:

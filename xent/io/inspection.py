@@ -122,8 +122,21 @@ class Inspection:
     fault: DataError | None = None
 
     @property
+    def looks_like_percentages(self) -> bool:
+        """Whether predictions of classes lie from 0 to 100, those of a row sum to 100, and some are above 1."""
+        known = [one for one in self.predictions if not one.empty]
+        sums = self.row_sums
+        whole = sums is None or (not sums.empty and 99 <= sums.low and sums.high <= 101)
+        return self.has_no_probabilities and whole and all(0 <= one.low and one.high <= 100 + ROUNDING for one in known)
+
+    @property
     def looks_like_logits(self) -> bool:
-        """Whether there are predictions of classes that cannot be probabilities."""
+        """Whether there are other predictions of classes that cannot be probabilities."""
+        return self.has_no_probabilities and not self.looks_like_percentages
+
+    @property
+    def has_no_probabilities(self) -> bool:
+        """Whether there are predictions of classes outside [0, 1]."""
         outside = (not one.empty and (one.low < -ROUNDING or one.high > 1 + ROUNDING) for one in self.predictions)
         return self.task in ("binary", "multiclass") and any(outside)
 
@@ -257,10 +270,12 @@ def _prediction_names(names: Sequence[str], width: int) -> list[str]:
 
 def _hints(found: Inspection) -> list[str]:
     hints = []
+    if found.looks_like_percentages:
+        hints.append("predictions lie from 0 to 100, so they look like percentages: divide them by 100; if they are logits, --from-logits")
     if found.looks_like_logits:
         hints.append("predictions lie outside [0, 1], so they look like logits: --from-logits")
     sums = found.row_sums
-    if sums is not None and not sums.empty and not found.looks_like_logits and (sums.low < 0.99 or sums.high > 1.01):
+    if sums is not None and not sums.empty and not found.has_no_probabilities and (sums.low < 0.99 or sums.high > 1.01):
         hints.append("rows do not sum to 1: the classes may not exclude each other, or the predictions are no probabilities")
     gone = sum(one.missing for one in (*found.predictions, *([found.labels.range] if found.labels else [])))
     if gone:

@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from xent.core.errors import DataError
-from xent.core.tally import Content, signature
+from xent.core.tally import Confidence, Content, signature
 from xent.io.measured import Measured
 from xent.io.shards import WHOLE, Share, Split
 
 
 class _Fact(NamedTuple):
-    """Something that states must agree on."""
+    """Something that states must agree on, and how it is shown, if not as it is."""
 
     what: str
     value: Any
+    text: str | None = None
 
 
 def _facts(state: Measured) -> list[_Fact]:
@@ -29,12 +30,17 @@ def _facts(state: Measured) -> list[_Fact]:
         ),
         _Fact("--nan", tally.nan),
         _Fact("--from-logits", tally.from_logits),
-        _Fact("--ci, --seed, --cluster", tally.confidence and tuple(tally.confidence)),
+        _Fact("--ci", tally.confidence, _intervals(tally.confidence)),
         _Fact("number of classes", data.classes),
         _Fact("classes", data.class_names and ", ".join(data.class_names)),
         _Fact("columns", json.dumps(data.columns)),
-        _Fact("--by", [[tuple(column) for column in way.by.columns] for way in state.slices]),
+        _Fact("--by", [way.by.columns for way in state.slices], ", ".join(repr(way.by.text) for way in state.slices) or "none"),
     ]
+
+
+def _intervals(asked: Confidence | None) -> str:
+    """What was asked for of intervals, as options of the command line."""
+    return "none" if asked is None else f"{asked.level} --seed {asked.seed}" + (" --cluster" if asked.clustered else "")
 
 
 class _Seen(NamedTuple):
@@ -114,7 +120,7 @@ def merge_states(states: Mapping[str, Measured]) -> Measured:
     (first, one), *others = states.items()
     for name, other in others:
         for mine, theirs in zip(_facts(one), _facts(other), strict=False):
-            if mine != theirs:
+            if mine.value != theirs.value:
                 raise DataError(f"cannot merge states of other metrics, options or classes\n{_shown(first, mine)}, {_shown(name, theirs)}")
     rows, sources = _Rows(), _Sources()
     numbers = []
@@ -205,4 +211,4 @@ def numbers_text(numbers: Sequence[int]) -> str:
 
 
 def _shown(name: str, fact: _Fact) -> str:
-    return f"{name}: {fact.what} {fact.value}"
+    return f"{name}: {fact.what} {fact.value if fact.text is None else fact.text}"

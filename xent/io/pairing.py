@@ -99,7 +99,7 @@ class LabelsByKey:
         self._index = pd.Index(np.concatenate(keys) if keys else np.empty(0, dtype=object))
         if not self._index.is_unique:
             at = int(np.argmax(self._index.duplicated()))
-            raise DataError(f"{self.name}: column {key!r}, row {at + 1}: the key {self._index[at]!r} stands there more than once")
+            raise DataError(f"{self.name}: column {key!r}, row {at + 1}: the key {_shown(self._index[at])} stands there more than once")
 
     def of(self, chunk: Chunk, before: int, name: str) -> npt.NDArray[Any]:
         """The labels of the rows of a chunk of the source `name`, wherever it stands.
@@ -113,7 +113,9 @@ class LabelsByKey:
         places = self._index.get_indexer(keys)
         if (places < 0).any():
             row = int(np.argmax(places < 0))
-            raise DataError(f"{name}: column {self._key!r}, row {chunk.first + row + 1}: the key {keys[row]!r} has no label in {self.name}")
+            raise DataError(
+                f"{name}: column {self._key!r}, row {chunk.first + row + 1}: the key {_shown(keys[row])} has no label in {self.name}"
+            )
         result: npt.NDArray[Any] = self._labels[places]
         return result
 
@@ -124,6 +126,11 @@ class LabelsByKey:
 def _chunks(table: Table, columns: Sequence[str], chunk_rows: int | None) -> Iterator[Chunk]:
     for part in table.parts(columns, chunk_rows):
         yield from part()
+
+
+def _shown(key: Any) -> str:
+    """A key for a message, without the type that NumPy gives it."""
+    return repr(key.item() if isinstance(key, np.generic) else key)
 
 
 def keys_of(column: Column) -> npt.NDArray[Any]:

@@ -44,6 +44,10 @@ SUFFIXES = {
 _FIRST_BYTES = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\x93NUMPY": "npy", b"PK\x03\x04": "npz", b"\xff\xff\xff\xff": "arrow"}
 """The format by the first bytes, for standard input and names that do not tell."""
 
+_LEAST_COMPRESSED = 4096
+_MOST_COMPRESSED = 1 << 21
+"""So many bytes of a compressed pipe are looked at for its first ones, at least and at most; a block of bzip2 takes up to 900 kB."""
+
 TEXT_FORMATS = ("csv", "tsv", "jsonl")
 """The formats that are read from compressed files too."""
 
@@ -142,13 +146,23 @@ class Place:
             if self._pipe is None:
                 with self.open_stream() as stream:
                     return _read_exactly(stream, size)
-            raw = self._raw_head(size)
-            if self.compression is None:
-                return raw[:size]
-            import pyarrow as pa
+            return self._raw_head(size)[:size] if self.compression is None else self._decompressed_head(size)
 
-            stream = pa.CompressedInputStream(pa.BufferReader(raw), self.compression)
-            return _read_what_there_is(stream, size)
+    def _decompressed_head(self, size: int) -> bytes:
+        """The first bytes of a compressed pipe; how many of its own they take is not known before."""
+        import pyarrow as pa
+
+        assert self.compression is not None
+        wanted = max(size, _LEAST_COMPRESSED)
+        while True:
+            raw = self._raw_head(wanted)
+            data, fault = _read_what_there_is(pa.CompressedInputStream(pa.BufferReader(raw), self.compression), size)
+            if len(data) == size or len(raw) < wanted or wanted > 2 * size + _MOST_COMPRESSED:
+                break
+            wanted *= 2
+        if fault is not None and not data:
+            raise fault
+        return data
 
     def _raw_head(self, size: int) -> bytes:
         assert self._pipe is not None
@@ -283,13 +297,12 @@ def _read_exactly(stream: Any, size: int) -> bytes:
     return bytes(data[:done])
 
 
-def _read_what_there_is(stream: Any, size: int) -> bytes:
-    """Up to `size` bytes of a compressed stream that may be cut off."""
+def _read_what_there_is(stream: Any, size: int) -> tuple[bytes, OSError | None]:
+    """Up to `size` bytes of a compressed stream that may be cut off, and what ended it before."""
     data = b""
     try:
         while len(data) < size and (part := stream.read(min(4096, size - len(data)))):
             data += part
     except OSError as error:
-        if not data:
-            raise DataError(str(error)) from error
-    return data
+        return data, error
+    return data, None

@@ -59,6 +59,11 @@ class Request:
     threads: int | None = None
 
     @property
+    def no_rows(self) -> str:
+        """What is said where nothing was read."""
+        return "there are no rows" + ("" if self.where is None else f" for which --where {self.where} holds")
+
+    @property
     def workers(self) -> int:
         """The number of threads to work with: so many as were asked for, else one for each core that there is room for."""
         return self.threads or threads_that_fit(available_cores())

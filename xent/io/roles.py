@@ -140,11 +140,28 @@ def _conventional_label(name: str, names: Sequence[str]) -> tuple[str, ...]:
     if len(found) == 1:
         return (found[0],)
     if found:
+        _refuse_twice(name, found)
         raise DataError(f"{name}: which column is the label? {_listed(found)}\npass {_flags('--label', found)}")
-    raise DataError(
-        f"{name}: no column is called {', '.join(LABELS)}; there are {_listed(names)}\n"
-        "pass --label COLUMN, or --labels FILE for a second file"
-    )
+    raise DataError(f"{name}: no column is called {', '.join(LABELS)}; there are {_listed(names)}\n{_way_out(names)}")
+
+
+def _refuse_twice(name: str, found: Sequence[str]) -> None:
+    """Raises `DataError` for a name that several columns have: no flag can choose between them."""
+    twice = next((column for column in found if found.count(column) > 1), None)
+    if twice is not None:
+        raise DataError(f"{name}: more than one column is called {twice!r}")
+
+
+def _way_out(names: Sequence[str]) -> str:
+    """What to do where no column has a name that is known; a table without a header, or with other delimiters, has no such names at all."""
+    if all(re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", column, re.ASCII | re.IGNORECASE) for column in names):
+        return "the first line must name the columns; it holds numbers here"
+    delimiter = next((mark for mark in ";\t|" if mark in names[0]), None) if len(names) == 1 else None
+    if delimiter == "\t":
+        return "the columns seem to be separated by tabs: pass --input-format tsv"
+    if delimiter is not None:
+        return f"the columns seem to be separated by {delimiter!r}; write the file with commas or tabs"
+    return "pass --label COLUMN, or --labels FILE for a second file"
 
 
 def _conventional_pred(name: str, fields: Sequence[Field], only: bool) -> tuple[str, ...]:
@@ -168,6 +185,7 @@ def _conventional_pred(name: str, fields: Sequence[Field], only: bool) -> tuple[
     ambiguous = len(families) > 1 or (whole and sum(map(len, families.values())) > 1)
     if ambiguous:
         options = [column for family in families.values() for column, _ in family]
+        _refuse_twice(name, options)
         flags = [f"'{stem}*'" if len(family) > 1 else family[0][0] for stem, family in families.items()]
         raise DataError(f"{name}: which columns are the prediction? {_listed(options)}\npass {_flags('--pred', flags)}")
     (family,) = families.values()
