@@ -306,3 +306,13 @@ def test_completion_and_help_read_no_file(folder):
         ended = CliRunner().invoke(app, [command, "--help"])
         assert ended.exit_code == 0
         assert "--config" in ended.stdout
+
+
+def test_a_gate_that_lacks_an_interval_or_a_slice_says_what_gives_it(xent, folder):
+    (folder / "one.csv").write_text("y,score,country\n1,0.5,de\n")
+    ended = xent("eval", "one.csv", "-q", "--ci", "0.95", "--gate", "bce <= 1 decide=proven-ok")
+    assert (ended.status, "the result has none; --ci gives it where the rows are enough" in ended.err) == (5, True)
+    ended = xent("eval", "one.csv", "-q", "--gate", "bce[country=*] <= 1")
+    assert (ended.status, ended.err.endswith("there is no slice country=*; --by country makes them\n")) == (5, True)
+    ended = xent("eval", "one.csv", "-q", "--by", "country", "--gate", "bce[country=fr] <= 1")
+    assert (ended.status, ended.err.endswith("there is no slice country=fr\n")) == (5, True)

@@ -366,8 +366,8 @@ def _decided(gate: Gate, value: float, interval: Interval | None, note: str = ""
 
 def _interval_fault(gate: Gate, interval: Interval | None) -> str | None:
     if interval is None:
-        whose = "both results need one; evaluate each with --ci" if gate.compares else "the result has none; evaluate with --ci"
-        return f"decide={gate.decide} needs a confidence interval, and {whose}"
+        whose = "both results need one" if gate.compares else "the result has none"
+        return f"decide={gate.decide} needs a confidence interval, and {whose}; --ci gives it where the rows are enough"
     if gate.confidence is not None and not math.isclose(gate.confidence, interval.level, rel_tol=1e-12):
         return f"the gate asks for an interval of level {gate.confidence:g}, and the result has one of {interval.level:g}"
     if not all(isinstance(end, int | float) and not math.isnan(end) for end in (interval.low, interval.high)):
