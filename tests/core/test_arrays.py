@@ -169,3 +169,9 @@ def test_blocks_are_the_rows_in_order():
     assert len(blocks) > 1
     assert np.concatenate([block.y_true for block in blocks]).tolist() == list(range(rows))
     assert [block.place(0) for block in blocks] == [(3, 100 + int(block.y_true[0])) for block in blocks]
+
+
+def test_some_rows_of_columns_side_by_side():
+    stack = Stack((np.arange(5.0), np.arange(5.0) * 10)).at(np.array([True, False, True, True, False]))
+    assert stack.shape == (3, 2)
+    assert stack[1:3].tolist() == [[2.0, 20.0], [3.0, 30.0]]

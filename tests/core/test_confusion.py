@@ -116,6 +116,17 @@ def test_nothing_predicted_positive_is_a_precision_of_0():
 def test_of_equal_scores_the_first_are_the_top():
     assert Precision(top_k=2)([[0, 0, 1, 1]], [[1, 1, 1, 1]]) == 0.0
     assert Precision(top_k=2)([[1, 0, 0, 1]], [[1, 1, 1, 1]]) == 0.5
+    # Short rows are sorted in a way that keeps the order whether it is asked to or not.
+    among_many = np.zeros((1, 1000))
+    among_many[0, :600:2] = 1
+    assert Precision(top_k=300)(among_many, np.tile([0.75, 0.625], 500)[None]) == 1.0
+
+
+@pytest.mark.parametrize("shape", [(3, 1), (1, 3), (2, 3)])
+def test_labels_of_another_shape_are_not_stretched(shape):
+    for cls in (TruePositives, Precision, Recall):
+        with pytest.raises(DataError, match="same shape"):
+            cls()(np.ones(shape), np.full((3, 3), 0.75))
 
 
 def test_no_rows_have_no_value_of_the_right_shape():

@@ -58,6 +58,8 @@ def test_a_class_that_never_turns_up_has_its_row():
     assert ConfusionMatrix(num_classes=4)([0, 1], [0, 1]).tolist() == np.diag([1.0, 1.0, 0.0, 0.0]).tolist()
     with pytest.raises(DataError, match="a class 2 among 2 classes"):
         ConfusionMatrix(num_classes=2)([0, 2], [0, 1])
+    with pytest.raises(DataError, match="a class 3 among 2 classes"):
+        ConfusionMatrix(num_classes=2)([0, 1], [0, 3])
 
 
 def test_the_matrix_grows_with_the_class_numbers():

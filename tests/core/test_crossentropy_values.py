@@ -235,6 +235,16 @@ def test_ignored_pixels_of_kept_rows():
     assert metrics.SparseCategoricalCrossentropy(ignore_class=255)(index, scores, weight) == pytest.approx(weighted, rel=1e-14)
 
 
+def test_ignored_rows_are_not_said_to_be_treated():
+    """Neither the 0 of the true class in an ignored row nor its sum of 1.75 counts; of the other row both would."""
+    y, p = np.array([9, 1]), np.array([[0.0, 0.75, 1.0], [0.25, 0.25, 0.5]])
+    for ignored, treated in ((9, (0, 0, 0.0)), (1, (1, 1, 0.75))):
+        tally = Tally([metrics.SparseCategoricalCrossentropy(ignore_class=ignored)])
+        tally.update(Batch(np.where(y == 9, 9 if ignored == 9 else 0, y), p))
+        (result,) = tally.results()
+        assert (result.health.clipped, result.health.renormalised, result.health.max_sum_error) == treated
+
+
 def test_nothing_but_ignored_rows_has_no_mean():
     metric = metrics.SparseCategoricalCrossentropy(ignore_class=9)
     assert np.isnan(metric(np.array([9, 9]), np.array([[0.5, 0.5], [0.5, 0.5]])))
@@ -517,6 +527,23 @@ def test_what_the_clip_of_the_divergence_hid():
     (result,) = tally.results()
     assert (result.health.clipped, result.health.renormalised, result.health.max_sum_error) == (1, 0, 0.25)
     assert result.health.exact_value == np.inf
+
+
+def test_the_divergence_clips_what_is_below_epsilon_and_not_epsilon():
+    for smallest, clipped_rows in ((1e-7, 0), (np.nextafter(1e-7, 0.0), 1)):
+        tally = Tally([metrics.KLDivergence()])
+        tally.update(Batch(np.array([0]), np.array([[smallest, 1.0]])))
+        assert tally.results()[0].health.clipped == clipped_rows
+
+
+@pytest.mark.parametrize(
+    "cls", [metrics.CategoricalCrossentropy, metrics.CategoricalFocalCrossentropy, metrics.BinaryCrossentropy, metrics.KLDivergence]
+)
+@pytest.mark.parametrize("shape", [(3, 1), (2, 3), (1, 3), (3, 2)])
+def test_labels_of_another_shape(cls, shape):
+    """They are not stretched over the classes or the rows."""
+    with pytest.raises(DataError, match="the same shape"):
+        cls()(np.zeros(shape), np.full((3, 3), 0.25))
 
 
 @pytest.mark.parametrize(("convention", "shift"), [("keras", EPSILON), ("torch", mpf("1e-8")), ("exact", mpf(0))])

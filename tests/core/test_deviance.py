@@ -105,6 +105,7 @@ def test_ends_of_the_floating_range():
         (1.5, 0.5, -1.0, "y_pred", "prediction -1.0 is not above 0"),
         (2, 0.0, 1.0, "y_true", "label 0.0 is not above 0"),
         (2, 1.0, 0.0, "y_pred", "prediction 0.0 is not above 0"),
+        (2.5, 0.0, 1.0, "y_true", "label 0.0 is not above 0"),
         (3, 0.0, 1.0, "y_true", "label 0.0 is not above 0"),
         (-1, -4.0, 0.0, "y_pred", "prediction 0.0 is not above 0"),
     ],

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 from sklearn.metrics import f1_score, r2_score
 
-from xent.core.folds import FOLDS, folds_of
+from xent.core.folds import FOLDS, folds_of, variance
 
 RANDOM = np.random.default_rng(41)
 CLUSTERS = RANDOM.integers(0, 12, 300)
@@ -29,6 +29,23 @@ def deleted(function):
     groups = len(left)
     error = math.sqrt((groups - 1) / groups * ((left - left.mean()) ** 2).sum())
     return error, scipy.stats.t.ppf(0.975, groups - 1) * error
+
+
+def splitmix64(state):
+    """The next number of the generator by Steele, Lea and Flood, as in its public reference implementation."""
+    state = (state + 0x9E3779B97F4A7C15) % 2**64
+    state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    state = (state ^ state >> 27) * 0x94D049BB133111EB % 2**64
+    return state ^ state >> 31
+
+
+def test_folds_are_the_first_bits_of_splitmix64():
+    """So that they are the same in every version; the first number after the seed 0 is known."""
+    assert splitmix64(0) == 0xE220A8397B1DCDAF
+    keys = [0, 1, -1, 2**62, -(2**63), 123_456_789]
+    assert folds_of(np.array(keys)).tolist() == [splitmix64(key) >> 57 for key in keys]
+    later = [(key + 2 * 0x9E3779B97F4A7C15) % 2**64 for key in keys]
+    assert folds_of(np.array(keys), seed=2).tolist() == [splitmix64(key) >> 57 for key in later]
 
 
 VALUES = {
@@ -102,3 +119,7 @@ def test_a_matrix_keeps_its_classes_whatever_is_left_out(measured):
     found = measured("confusion_matrix", labels, np.arange(40) // 3 % 2, clusters=np.arange(40) // 4)
     assert np.shape(found.standard_error) == np.shape(found.value) == (3, 3)
     assert np.isfinite(found.standard_error).all()
+
+
+def test_every_part_of_a_value_varies_about_its_own_mean():
+    assert variance(np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])) == pytest.approx([4 / 3, 400 / 3], rel=1e-15)

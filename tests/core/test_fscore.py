@@ -83,6 +83,10 @@ def test_one_rank_only():
         F1Score().update_state([0, 1], [0.2, 0.7])
 
 
+def test_nothing_lies_above_a_threshold_of_1():
+    assert F1Score(threshold=1.0)([[1.0, 0.0]], [[1.0, 0.5]]).tolist() == [0.0, 0.0]
+
+
 @pytest.mark.parametrize("options", [{"average": "samples"}, {"beta": 0.0}, {"threshold": 0.0}, {"threshold": 1.5}], ids=str)
 def test_unusable_parameters_are_refused(options):
     with pytest.raises(UsageError):

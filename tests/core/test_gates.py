@@ -233,6 +233,43 @@ def test_changes_since_the_baseline():
         only(after, "delta(accuracy) >= 0")
 
 
+@pytest.mark.parametrize(
+    ("found", "text", "reason"),
+    [
+        (metric(value=math.nan), "accuracy >= 0", "the value is NaN"),
+        (metric(value=math.nan, count=0), "accuracy >= 0", "there are no rows"),
+        (metric(count=1), "accuracy >= 0 min_rows=2", "1 row where 2 are needed"),
+        (metric(), "accuracy >= 0 min_rows=101", "100 rows where 101 are needed"),
+    ],
+)
+def test_a_value_that_cannot_be_judged_says_why(found, text, reason):
+    record = only(result(found), text)
+    assert (record["outcome"], record["reason"]) == ("error", reason)
+
+
+def test_a_change_that_is_no_number_says_why():
+    def said(value, before, text):
+        record = only(result(metric(value=value)), text, baseline=result(metric(value=before)))
+        assert record["outcome"] == "error"
+        return record["reason"]
+
+    zero = "the baseline is 0, of which no change is a share"
+    assert said(0.0, 0.0, "rel(accuracy) >= 0") == zero
+    for text in ("rel(accuracy) >= 0", "delta(accuracy) >= 0"):
+        assert said(math.inf, math.inf, text) == "the change is NaN"
+
+
+VALUES = [None, "", "a", "*", "a\nb", "ba"]
+
+
+@pytest.mark.parametrize(
+    ("value", "glob", "fitting"), [("*", True, VALUES), ("a*", True, ["a", "a\nb"]), ("*", False, ["*"]), ("a", False, ["a"])]
+)
+def test_which_slices_a_gate_means(value, glob, fitting):
+    """A missing value is meant by a star alone."""
+    assert [text for text in VALUES if Column("c", value, glob).fits(text)] == fitting
+
+
 def test_a_share_of_a_negative_baseline_keeps_its_direction():
     assert only(result(metric(value=-1.0)), "rel(accuracy) > 0", baseline=result(metric(value=-2.0)))["value"] == 0.5
 

@@ -156,4 +156,7 @@ def test_nothing_and_values_that_are_not_finite():
         assert math.isnan(value(row_of(kind).cls(), [[1.0, 0.0]], [[1.0, 2.0]], [0.0]))
     assert value(metrics.Hinge(), [1.0, -1.0], [-math.inf, 3.0]) == math.inf
     assert value(metrics.SquaredHinge(), [-1.0, 1.0], [1e200, 3.0]) == math.inf
+    # The true class does not count among the wrong ones, and infinitely often 0 is no number.
+    assert math.isnan(value(metrics.CategoricalHinge(), [[0.0, 1.0]], [[0.5, math.inf]]))
+    assert value(metrics.CategoricalHinge(), [[0.0, 1.0]], [[1e308, -1e308]]) == math.inf
     assert math.isnan(value(metrics.Hinge(), [1.0, 1.0], [math.nan, 3.0]))

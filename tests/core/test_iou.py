@@ -77,6 +77,12 @@ def test_nothing_left_is_0_and_nothing_seen_no_number():
     assert MeanIoU(num_classes=2)([0, 1], [0, 1], [0.0, 0.0]) == 0.0
 
 
+def test_one_class_is_enough():
+    assert MeanIoU(num_classes=1)([0, 0], [0, 0]) == pytest.approx(1.0, rel=1e-6)
+    with pytest.raises(UsageError, match="at least 1, not 0"):
+        MeanIoU(num_classes=0)
+
+
 def test_targets_must_be_classes():
     for targets in ([4], [-1], []):
         with pytest.raises(UsageError, match="target_class_ids"):

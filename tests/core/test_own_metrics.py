@@ -91,6 +91,7 @@ def test_its_parameters_are_checked_like_others(folder):
         (source(), "./own.py:", "./own.py: name the class; there is ./own.py:Cubed"),
         (source(), "./own.py:Cube", "./own.py has no metric 'Cube'; it has ./own.py:Cubed"),
         (source(), "./own.py:cubes", "./own.py:cubes is no subclass of xent.core.metric.Metric"),
+        ("class Mine: pass", "./own.py:Mine", "./own.py:Mine is no subclass of xent.core.metric.Metric"),
         (source(), "./own.py:MeanMetric", "./own.py:MeanMetric has no row of its own; decorate the class with xent.core.table.metric"),
         (
             "from xent.metrics import Poisson",

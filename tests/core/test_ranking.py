@@ -160,6 +160,17 @@ def test_nothing_is_no_number():
 def test_a_missing_score_or_weight_leaves_no_number():
     assert np.isnan(RocAuc()([0, 1, 1], [0.1, 0.2, np.nan]))
     assert np.isnan(RocAuc()([0, 1, 1], [0.1, 0.2, 0.3], [1.0, np.nan, 1.0]))
+    # One column has one value, and not a list of it.
+    assert [np.shape(RocAuc(None)(np.eye(2)[:, :k], np.full((2, k), np.nan))) for k in (1, 2)] == [(), (2,)]
+
+
+def test_rows_without_a_weight_weigh_1():
+    rows = slice(0, 200), slice(200, 500)
+    tally = Tally([RocAuc()])
+    for part, weight in zip(rows, (None, WEIGHT), strict=True):
+        tally.update(Batch(Y[part], SMOOTH[part], None if weight is None else weight[part]))
+    weight = np.where(np.arange(500) < 200, 1.0, WEIGHT)
+    assert tally.results()[0].value == pytest.approx(sklearn.metrics.roc_auc_score(Y, SMOOTH, sample_weight=weight), rel=1e-12)
 
 
 def test_zeros_and_infinities_are_scores():

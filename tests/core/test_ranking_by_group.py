@@ -172,6 +172,12 @@ def test_rows_left_out_take_their_keys_with_them():
     assert tally.results()[0].value == tally_of((relevance[kept], scores[kept], None, keys[kept]), [NDCG()]).results()[0].value
 
 
+def test_a_column_of_documents_is_a_vector_of_them():
+    relevance, scores, _, keys = long(SMOOTH)
+    column = tally_of((relevance[:, None], scores[:, None], None, keys), [NDCG()])
+    assert repr(column.results()[0].value) == repr(tally_of((relevance, scores, None, keys), [NDCG()]).results()[0].value)
+
+
 # What cannot be used.
 
 

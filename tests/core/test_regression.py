@@ -263,6 +263,33 @@ def test_explained_variance_of_constant_labels_is_what_scikit_learn_says(p, forc
     assert value(ExplainedVariance(force_finite=force_finite), [2.0, 2.0], p) == pytest.approx(expected, nan_ok=True)
 
 
+def test_constant_labels_of_one_slice_do_not_touch_another():
+    """The scores 1 and 0.75 of the first slice weigh 4 to 1; in the second no label varies, and both outputs count alike."""
+    y = np.array([[0.0, 0.0], [4.0, 2.0], [3.0, 3.0], [3.0, 3.0]])
+    p = np.array([[0.0, 0.5], [4.0, 1.5], [3.0, 1.0], [3.0, 2.0]])
+    metric = ExplainedVariance(multioutput="variance_weighted")
+    state = metric.lift(Batch(y, p, groups=Groups(np.array([0, 0, 1, 1]), 2)))
+    assert metric.finish(state) == pytest.approx([(4 * 1.0 + 1 * 0.75) / 5, 0.5], rel=1e-14)
+    for rows, found in ((slice(0, 2), 0.95), (slice(2, 4), 0.5)):
+        assert sklearn.metrics.explained_variance_score(y[rows], p[rows], multioutput="variance_weighted") == pytest.approx(found)
+
+
+def test_medians_of_equal_errors_that_come_again_and_again():
+    metric = MedianAbsoluteError()
+    for errors in ([1.0, 1.0, 1.0], [1.0, 1.0], [2.0, 3.0, 4.0, 5.0], [6.0, 7.0]):
+        metric.update_state(np.zeros(len(errors)), errors)
+    assert metric.result() == 2.0  # The sixth of 11.
+
+
+def test_medians_of_slices_that_are_put_together():
+    random = np.random.default_rng(14)
+    y, p, codes = random.normal(size=(60, 2)), random.normal(size=(60, 2)), random.integers(0, 3, 60)
+    metric, places = MedianAbsoluteError(), np.array([1, 0, 1])
+    state = metric.lift(Batch(y, p, groups=Groups(codes, 3))).regrouped(places, 2)
+    expected = [np.median(np.abs(y - p)[places[codes] == group], axis=0).mean() for group in range(2)]
+    assert metric.finish(state) == pytest.approx(expected, rel=1e-14)
+
+
 def test_wrong_options_are_refused():
     for make in (lambda: R2Score("mean"), lambda: R2Score(num_regressors=-1), lambda: ExplainedVariance(multioutput="mean")):
         with pytest.raises(UsageError):

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import scipy.stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from xent.core.folds import folds_of
@@ -113,3 +114,12 @@ def test_a_perfect_order_of_few_rows_is_not_certain(measured, name):
     found = measured(name, [1, 1, 1, 0, 0, 0, 0, 0], [0.9, 0.8, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1])
     assert found.value == found.ci.high == 1.0
     assert found.ci.low == pytest.approx(3 / (3 + 1.959963984540054**2), rel=1e-9)
+
+
+def test_the_interval_has_one_degree_of_freedom_less_than_folds(measured):
+    clusters = np.arange(90) % 7
+    found = measured("roc_auc", LABELS, SCORES, clusters=clusters)
+    folds = len(set(folds_of(clusters).tolist()))
+    assert folds < 9
+    reach = scipy.stats.t.ppf(0.975, folds - 1) * found.standard_error
+    assert found.ci.low == pytest.approx(found.value - reach, rel=1e-9)

@@ -35,6 +35,19 @@ def test_the_standard_error_is_that_of_many_samples(measured):
     assert errors.mean() == pytest.approx(values.std(ddof=1), rel=4 / math.sqrt(2 * 149))
 
 
+def test_the_standard_error_is_that_of_the_influences_of_rows(measured):
+    """What a row of gap g in a bin of sign s moves the error by is w (s g - error) / Σ w."""
+    random = np.random.default_rng(12)
+    labels, scores = drawn(random, 500, 2.0)
+    weights = random.choice([0.25, 1.0, 3.0], 500)
+    found = measured("expected_calibration_error", labels, scores, weights, bins=5)
+    gaps, bins = labels - scores, np.ceil(scores * 5).astype(int)
+    signs = np.sign(np.bincount(bins, weights * gaps))[bins]
+    assert found.value == pytest.approx((weights * signs * gaps).sum() / weights.sum(), rel=1e-12)
+    moved = weights * (signs * gaps - found.value) / weights.sum()
+    assert found.standard_error == pytest.approx(math.sqrt((moved**2).sum()), rel=1e-9)
+
+
 def test_the_interval_of_a_calibrated_model_reaches_to_nothing(measured):
     random = np.random.default_rng(9)
     found = [measured("expected_calibration_error", *drawn(random, 1000, 1.0)) for _ in range(100)]

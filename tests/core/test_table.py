@@ -44,6 +44,11 @@ def test_an_unknown_name_offers_the_nearest(name, message):
     assert isinstance(caught.value, ValueError)
 
 
+def test_no_more_than_three_names_are_offered():
+    error = UnknownNameError("metric", "loss", ["lossa", "lossb", "lossc", "lossd", "losse"])
+    assert str(error).count("'loss") == 1 + 3
+
+
 @from_every_row
 def test_a_metric_answers_to_all_its_names_in_any_case(row):
     for name in (row.name, *row.aliases, row.cls.__name__):

@@ -81,6 +81,9 @@ def test_the_first_missing_value_has_its_source_row_and_column():
     one.merge(earlier)
     assert one.missing == Place(2, 8, "y_pred", 2)
     assert one.rows_dropped == 3
+    for origin in ((1, 5), (2, 0)):
+        one.update(Batch(index[:3], np.full((3, 3), NAN), origin=origin))
+    assert one.missing == Place(1, 5, "y_pred", 0)
 
 
 def test_missing_values_of_a_stack_and_its_slices():
@@ -90,6 +93,12 @@ def test_missing_values_of_a_stack_and_its_slices():
     assert [one.results(group)[0].count for group in (0, 1)] == [1, 2]
     assert one.results(0)[0].value == pytest.approx(np.log(2))
     assert one.results(1)[0].value == pytest.approx(-(np.log(0.75) + np.log(0.5)) / 2)
+
+
+def test_single_events_in_a_column_are_those_of_a_vector():
+    y, p, w = event_rows(50)
+    shapes = itertools.product((y, y[:, None]), (p, p[:, None]))
+    assert len({repr(fed(Batch(labels, scores, w)).results()[0].value) for labels, scores in shapes}) == 1
 
 
 def test_nothing_but_missing_rows():

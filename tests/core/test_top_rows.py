@@ -146,6 +146,14 @@ def test_a_distribution_is_the_same_in_any_chunks():
     assert top_of([(0, a, y[a : a + 7], p[a : a + 7], w[a : a + 7]) for a in range(0, 300, 7)]).distribution() == whole
 
 
+def test_the_worst_share_ends_inside_a_row():
+    """One and a half of the three rows carry 3 + 2 / 2 of 6."""
+    top = TopRows([row_of("mae").cls()], limit=9)
+    top.update(Batch(np.zeros(3), np.array([1.0, 2.0, 3.0])))
+    assert top.distribution().share_of_worst(0.5) == pytest.approx(4 / 6, rel=2 * ACCURACY)
+    assert top.distribution().share_of_worst(1 / 3) == pytest.approx(3 / 6, rel=2 * ACCURACY)
+
+
 def test_losses_below_zero_and_beyond_all_bounds():
     top = TopRows([row_of("mean").cls()], limit=9)
     top.update(Batch(np.zeros(5), np.array([-4.0, -1.0, 0.0, 2.0, np.inf])))

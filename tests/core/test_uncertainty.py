@@ -338,3 +338,25 @@ def test_a_slice_is_a_file_of_its_own(measured, sliced, name, weighted, clustere
         at = codes == code
         own = measured(name, y_true[at], y_pred[at], *(None if one is None else one[at] for one in (weight, clusters)), **parameters)
         assert repr(found) == repr(own)
+
+
+def test_a_matrix_of_many_cells_is_like_its_jackknife(measured):
+    """Cohen's kappa of 60 classes, left out row by row; more cells than there are directions to move them in, which are drawn."""
+    random = np.random.default_rng(21)
+    true = random.integers(0, 60, 20_000)
+    predicted = np.where(random.random(20_000) < 0.5, true, random.integers(0, 60, 20_000))
+    table = np.zeros((60, 60))
+    np.add.at(table, (true, predicted), 1)
+
+    def kappa(table):
+        shares = table / table.sum()
+        chance = shares.sum(axis=0) @ shares.sum(axis=1)
+        return (np.trace(shares) - chance) / (1 - chance)
+
+    cells = np.argwhere(table > 0)
+    assert len(cells) > 512
+    counts = table[table > 0]
+    left = np.array([kappa(table - (np.arange(3600).reshape(60, 60) == 60 * i + j)) for i, j in cells])
+    mean = np.average(left, weights=counts)
+    expected = math.sqrt((20_000 - 1) / 20_000 * (counts * (left - mean) ** 2).sum())
+    assert measured("cohen_kappa", true, predicted).standard_error == pytest.approx(expected, rel=4 * math.sqrt(2 / 512))
