@@ -89,6 +89,20 @@ def test_functions_are_those_of_keras(keras, function, options, y_true, y_pred):
     assert found.tolist() == expected.tolist()
 
 
+def test_events_side_by_side_are_two_classes_each():
+    """Of 6 events, in 3 rows of 2, 4 are as the score says: 1 where it is above 1/2."""
+    y_true, y_pred = np.array([[1, 0], [0, 0], [1, 1]]), np.array([[0.75, 0.25], [0.75, 0.25], [0.25, 0.75]])
+    tally = Tally([SparseCategoricalAccuracy()])
+    tally.update(Batch(y_true, y_pred[..., None]))
+    assert tally.results()[0].value == pytest.approx(4 / 6)
+
+
+def test_a_column_of_weights_is_a_vector_of_them():
+    """1 and 2 of a weight of 8 are right."""
+    for weight in ([1.0, 2.0, 5.0], [[1.0], [2.0], [5.0]]):
+        assert Accuracy()([0.0, 1.0, 1.0], [0.0, 1.0, 0.0], weight) == 3 / 8
+
+
 def test_top_k_is_that_of_scikit_learn():
     expected = sklearn.metrics.top_k_accuracy_score(INDEX, SCORES, k=3, sample_weight=WEIGHT)
     assert SparseTopKCategoricalAccuracy(k=3)(INDEX, SCORES, WEIGHT) == pytest.approx(expected, rel=1e-14)

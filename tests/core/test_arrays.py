@@ -175,3 +175,10 @@ def test_some_rows_of_columns_side_by_side():
     stack = Stack((np.arange(5.0), np.arange(5.0) * 10)).at(np.array([True, False, True, True, False]))
     assert stack.shape == (3, 2)
     assert stack[1:3].tolist() == [[2.0, 20.0], [3.0, 30.0]]
+
+
+def test_a_partner_is_picked_like_its_batch():
+    batch, mask = Batch(np.arange(4), np.arange(4.0)), np.array([True, False, True, True])
+    batch.partner = Batch(np.arange(4), np.arange(4.0) * 10)
+    assert batch.at(mask).partner.y_pred.tolist() == [0.0, 20.0, 30.0]
+    assert batch.part(1, 3).partner.y_pred.tolist() == [10.0, 20.0]

@@ -39,6 +39,11 @@ def test_brier_is_that_of_scikit_learn(half, weight):
     assert from_file(BrierScore(half), INDEX, SCORES, weight) == pytest.approx(expected, rel=1e-12)
 
 
+def test_two_classes_alone_count_half():
+    assert BrierScore()([[1, 0]], [[0.5, 0.5]]) == 0.25
+    assert BrierScore()([[1, 0, 0]], [[0.5, 0.25, 0.25]]) == 0.375
+
+
 def error_by_hand(claimed, right, weight, bins, norm):
     """The definition, in fractions; a bin holds its upper end, as `sklearn.calibration.calibration_curve` has it."""
     weight = [Fraction(value) for value in weight]

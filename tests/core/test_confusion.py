@@ -129,6 +129,11 @@ def test_labels_of_another_shape_are_not_stretched(shape):
             cls()(np.ones(shape), np.full((3, 3), 0.75))
 
 
+def test_classes_are_not_counted_from_the_end():
+    with pytest.raises(DataError, match="class_id -1 is out of range for predictions of 3 classes"):
+        Precision(class_id=-1)(np.eye(3), np.eye(3))
+
+
 def test_no_rows_have_no_value_of_the_right_shape():
     assert np.isnan(Precision().result())
     assert np.isnan(Precision(thresholds=[0.2, 0.7]).result()).tolist() == [True, True]

@@ -430,6 +430,23 @@ def test_the_shares_of_the_classes_stand_on_their_axis(axis):
     np.testing.assert_allclose(found.reshape(-1), expected, rtol=1e-11)
 
 
+def test_the_shares_of_the_classes_of_one_sample():
+    """As in Keras a vector is one distribution, here of the probability 1/2 for a class of the share 3/4."""
+    expected = pytest.approx(0.75 * 0.25 * np.log(2.0), rel=1e-14)
+    assert losses.categorical_focal_crossentropy([0.0, 1.0], [0.5, 0.5], alpha=[0.25, 0.75]) == expected
+    with pytest.raises(DataError, match="alpha has 3 values, and there are 2 classes"):
+        losses.categorical_focal_crossentropy([0.0, 1.0], [0.5, 0.5], alpha=[0.25, 0.5, 0.75])
+
+
+@pytest.mark.parametrize("label", [0, [1.0, 0.0]])
+def test_a_class_of_no_share_costs_nothing(label):
+    """Not even where its probability is 0 and not clipped; a class of any share then costs without end."""
+    for share, cost in ((0.0, 0.0), (0.5, np.inf)):
+        tally = Tally([metrics.CategoricalFocalCrossentropy(alpha=[share, 1.0])])
+        tally.update(Batch(np.array([label]), np.array([[0.0, 1.0]])))
+        assert tally.results()[0].health.exact_value == cost
+
+
 def test_shares_of_other_numbers_of_classes_are_refused():
     with pytest.raises(DataError, match="alpha has 3 values, and there are 5 classes"):
         losses.categorical_focal_crossentropy(HARD, SHARES, alpha=[0.1, 0.2, 0.3])
@@ -527,6 +544,14 @@ def test_what_the_clip_of_the_divergence_hid():
     (result,) = tally.results()
     assert (result.health.clipped, result.health.renormalised, result.health.max_sum_error) == (1, 0, 0.25)
     assert result.health.exact_value == np.inf
+
+
+def test_what_is_clipped_is_the_share():
+    """5e-8 of 0.25 is 2e-7, which is not."""
+    for sum_, clipped_rows in ((0.25, 0), (1.0, 1)):
+        tally = Tally([metrics.CategoricalCrossentropy()])
+        tally.update(Batch(np.array([0]), np.array([[5e-8, sum_ - 5e-8]])))
+        assert tally.results()[0].health.clipped == clipped_rows
 
 
 def test_the_divergence_clips_what_is_below_epsilon_and_not_epsilon():

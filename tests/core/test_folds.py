@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 from sklearn.metrics import f1_score, r2_score
 
+from xent.core import states
 from xent.core.folds import FOLDS, folds_of, variance
 
 RANDOM = np.random.default_rng(41)
@@ -123,3 +124,15 @@ def test_a_matrix_keeps_its_classes_whatever_is_left_out(measured):
 
 def test_every_part_of_a_value_varies_about_its_own_mean():
     assert variance(np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])) == pytest.approx([4 / 3, 400 / 3], rel=1e-15)
+
+
+@pytest.mark.parametrize("name", ["confusion_matrix", "cohen_kappa", "mean_io_u"])
+def test_folds_put_together_anew_are_those_taken_away(measured, monkeypatch, name):
+    """What is too large to be taken from the total gives the same; class 3 is in one fold alone, and stays a class without it."""
+    true, predicted = np.arange(300) % 3, (np.arange(300) // 7) % 3
+    true[CLUSTERS == 5] = 3
+    options = {"num_classes": 4} if name == "mean_io_u" else {}
+    one = measured(name, true, predicted, clusters=CLUSTERS, **options)
+    monkeypatch.setattr(states, "_MOST_CELLS", -1)
+    assert repr(measured(name, true, predicted, clusters=CLUSTERS, **options)) == repr(one)
+    assert np.all(np.array(one.standard_error) >= 0)

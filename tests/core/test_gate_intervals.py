@@ -100,3 +100,10 @@ def test_relative_changes_against_the_bootstrap():
     # A base below 0 turns nothing round: a share is of its size.
     mirrored = change.relative(-candidate.mean(), -base.mean())
     assert mirrored.low > 0 if d.mean() > 0 else mirrored.high < 0
+
+
+@pytest.mark.parametrize(
+    ("method", "df"), [("t", 99), ("paired t", 99), ("mcnemar", 99), ("jackknife", FOLDS - 1), ("influence", np.inf), ("wilson", np.inf)]
+)
+def test_degrees_of_freedom_are_those_of_the_method(method, df):
+    assert Measure(0.5, Interval(0.95, 0.4, 0.6, method), 100).df == df

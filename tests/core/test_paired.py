@@ -11,12 +11,12 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from xent.core.batch import Batch
-from xent.core.differences import adjusted, finding, holm
+from xent.core.differences import Difference, adjusted, as_metric, finding, holm
 from xent.core.distributions import sign_test
 from xent.core.folds import folds_of
 from xent.core.groups import Groups
 from xent.core.pair_tally import PairTally, SlicedPairTally, change_of
-from xent.core.result import Interval
+from xent.core.result import Interval, MetricResult
 from xent.core.table import row_of
 from xent.core.tally import Confidence
 
@@ -220,7 +220,6 @@ def test_findings(low, high, direction, margin, found):
 
 
 def test_what_is_better_by_chance_among_many_is_undecided():
-    from xent.core.differences import Difference
 
     def difference(p_value, signature="m"):
         ci = Interval(0.95, 0.1, 0.2, "t") if p_value < 0.05 else Interval(0.95, -0.1, 0.2, "t")
@@ -230,6 +229,14 @@ def test_what_is_better_by_chance_among_many_is_undecided():
     found = adjusted([difference(p) for p in (0.001, 0.03, 0.2)] + [difference(0.03, "other")], 0.95)
     assert [one.p_adjusted for one in found] == [pytest.approx(0.003), pytest.approx(0.06), pytest.approx(0.2), 0.03]
     assert [one.finding for one in found] == ["better", "undecided", "undecided", "better"]
+
+
+def test_either_model_of_a_difference_as_a_metric_alone():
+    """With its label, by which gates know it."""
+    one = Difference("m", "own", {"k": 2}, "higher", "m|k:2", 7, {"a": "b"}, 0, 0.25, 0.5, 0.25, None, None, None, None, 0, 0, "none")
+    for base, value in ((True, 0.25), (False, 0.5)):
+        expected = MetricResult("m", value, {"k": 2}, 7, "higher", "m|k:2", label="own", slice={"a": "b"})
+        assert as_metric(one, base=base) == expected
 
 
 def test_two_candidates_are_corrected_once():
@@ -243,7 +250,6 @@ def test_two_candidates_are_corrected_once():
     change = compared("mean_absolute_error", y_true, base, candidate, level=0.975)[2]
     assert 0.01 < change.p_value < 0.025
     assert change.high < 0
-    from xent.core.differences import Difference
 
     ci = Interval(0.975, change.low, change.high, "paired t")
     both = [
@@ -288,3 +294,10 @@ def test_what_was_derived_of_the_candidate_is_let_go():
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_differences_too_large_to_square_have_no_interval():
+    """And give no warning."""
+    before, after, change = compared("mean_absolute_error", np.zeros(4), np.full(4, 1e200), np.array([3e200, 1e200, 2e200, 2e200]))
+    assert (before, after, change.difference) == pytest.approx((1e200, 2e200, 1e200))
+    assert change.standard_error is None

@@ -178,9 +178,17 @@ def test_zeros_and_infinities_are_scores():
     assert RocAuc()([0, 1, 0, 1], [-np.inf, np.inf, 0.0, 1e300]) == 1.0
 
 
+def test_both_zeros_are_one_score():
+    states = [RocAuc().lift(Batch(np.array([0.0, 1.0]), np.array([0.0, zero]))).to_json() for zero in (0.0, -0.0)]
+    assert repr(states[0]) == repr(states[1])
+
+
 def test_labels_are_0_or_1():
     with pytest.raises(DomainError, match=r"label 0\.5 is neither 0 nor 1"):
         RocAuc().update_state([0, 0.5], [0.1, 0.2])
+    with pytest.raises(DomainError, match=r"label 2\.0 is neither") as caught:
+        RocAuc().update_state([[0, 1, 1], [0, 1, 1], [1, 0, 2]], np.zeros((3, 3)))
+    assert (caught.value.role, caught.value.row, caught.value.column) == ("y_true", 2, 2)
 
 
 def test_unusable_parameters_are_refused():

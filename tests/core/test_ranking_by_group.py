@@ -205,6 +205,12 @@ def test_rows_of_a_query_have_one_weight():
         tally_of(documents, [NDCG()]).results()
 
 
+def test_both_weights_of_a_query_are_named_in_order():
+    documents = np.array([1, 0]), np.array([0.1, 0.2]), np.array([2.0, 1.0]), np.array([5, 5])
+    with pytest.raises(DataError, match=r"one has the weights 1\.0 and 2\.0"):
+        tally_of(documents, [NDCG()]).results()
+
+
 def test_a_query_needs_documents():
     with pytest.raises(DataError, match=r"--group COL"):
         Tally([NDCG()]).update(Batch(np.array([1, 0]), np.array([0.5, 0.2])))

@@ -113,8 +113,9 @@ def test_nothing_is_no_number():
     for cls in (*BRIER, *LOG):
         assert math.isnan(cls()([0, 1], [0.1, 0.9], [0.0, 0.0]))
         assert math.isnan(cls()([0, 1], [np.nan, 0.9]))
-        with pytest.raises(DomainError, match="neither 0 nor 1"):
-            cls()([0.5], [0.25])
+        with pytest.raises(DomainError, match=r"label 0\.5 is neither 0 nor 1") as caught:
+            cls()([1.0, 0.0, 0.5], [0.25, 0.25, 0.25])
+        assert caught.value.row == 2
 
 
 @pytest.mark.parametrize("options", [{"binning": "equal"}, {"bins": 0}, {"over": "rows"}])

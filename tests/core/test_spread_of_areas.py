@@ -123,3 +123,11 @@ def test_the_interval_has_one_degree_of_freedom_less_than_folds(measured):
     assert folds < 9
     reach = scipy.stats.t.ppf(0.975, folds - 1) * found.standard_error
     assert found.ci.low == pytest.approx(found.value - reach, rel=1e-9)
+
+
+def test_a_column_of_one_class_leaves_no_interval(measured):
+    """Of areas that are not averaged, one of which is no number."""
+    labels = np.stack([LABELS, np.zeros(90, dtype=int)], axis=1)
+    found = measured("roc_auc", labels, np.stack([SCORES, SCORES], axis=1), average=None)
+    assert found.value == pytest.approx([roc_auc_score(LABELS, SCORES), math.nan], nan_ok=True)
+    assert np.isnan([found.standard_error, found.ci.low, found.ci.high]).all()

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import struct
 
 import numpy as np
 import pytest
@@ -101,6 +102,13 @@ def test_single_events_in_a_column_are_those_of_a_vector():
     assert len({repr(fed(Batch(labels, scores, w)).results()[0].value) for labels, scores in shapes}) == 1
 
 
+def test_labels_of_single_events_lie_within_0_and_1():
+    for label in (-0.5, 1.5):
+        with pytest.raises(DomainError, match=rf"label {label} lies outside \[0, 1\]") as caught:
+            fed(Batch(np.array([0.0, label, 1.0]), np.full(3, 0.5), origin=(1, 10)))
+        assert (caught.value.role, caught.value.source, caught.value.row) == ("y_true", 1, 11)
+
+
 def test_nothing_but_missing_rows():
     one = fed(Batch(np.array([1.0, 0.0]), np.array([NAN, NAN])), nan="skip")
     assert (one.rows, one.rows_dropped) == (2, 2)
@@ -117,6 +125,26 @@ def fingerprint(y, w=None, chunks=None, classes=None, p=None):
     for rows in [slice(None)] if chunks is None else chunks:
         one.update(Batch(y[rows], p[rows], None if w is None else w[rows]))
     return digest.text(one.digest)
+
+
+def test_the_fingerprint_is_what_it_was():
+    """In Python's integers: saved results are compared by it, so it must not change between versions."""
+
+    def bits(number):
+        return int.from_bytes(struct.pack("<d", number), "little")
+
+    def of_row(label, weight):
+        hashed = (bits(label) ^ bits(label) >> 32) * 0x9E3779B97F4A7C15 + bits(weight) * 0xBF58476D1CE4E5B9
+        return ((hashed % 2**64) ^ (hashed % 2**64) >> 32) * 0x94D049BB133111EB % 2**64
+
+    # From 4096 on, hashes are not looked up.
+    several = [0, 1, 5, 7, 4095, 4096], [0, 1, 5, 4095, 4096, 70_000]
+    for labels, weights in itertools.product(several, (None, [1.0, 0.5, 2.0, 3.0, 1.0, 0.0])):
+        rows = [of_row(label, weight) for label, weight in zip(labels, weights or [1.0] * 6, strict=True)]
+        expected = sum(rows) % 2**64, sum(row * row for row in rows) % 2**64
+        for kind in (np.int64, np.float64):
+            batch = Batch(np.array(labels, dtype=kind), np.zeros(6), None if weights is None else np.array(weights))
+            assert digest.digest_of(batch) == expected
 
 
 def test_the_fingerprint_depends_neither_on_order_nor_on_chunks_nor_on_predictions():

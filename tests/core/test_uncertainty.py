@@ -360,3 +360,22 @@ def test_a_matrix_of_many_cells_is_like_its_jackknife(measured):
     mean = np.average(left, weights=counts)
     expected = math.sqrt((20_000 - 1) / 20_000 * (counts * (left - mean) ** 2).sum())
     assert measured("cohen_kappa", true, predicted).standard_error == pytest.approx(expected, rel=4 * math.sqrt(2 / 512))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("recall_at_precision", {"precision": 0.7}),
+        ("auc", {}),
+        ("matthews_correlation", {}),
+        ("roc_auc", {}),
+    ],
+)
+def test_cells_of_small_weights_are_as_certain(measured, name, options):
+    """Weights of another unit, a power of two, change nothing, as all of it is exact."""
+    random = np.random.default_rng(22)
+    y_true, y_pred = binary(random, 200)
+    weights = random.choice([0.0, 0.5, 1.0, 3.0], 200)
+    one, other = (measured(name, y_true, y_pred, weights * unit, **options) for unit in (1.0, 2.0**-10))
+    assert (other.value, other.standard_error) == pytest.approx((one.value, one.standard_error), rel=1e-12)
+    assert (other.ci.low, other.ci.high) == pytest.approx((one.ci.low, one.ci.high), rel=1e-12)

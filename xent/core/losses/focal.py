@@ -65,7 +65,7 @@ def binary_focal_elements(batch: Batch, gamma: float, alpha: Alpha | None, from_
     values *= cross_entropy
     if alpha is None:
         return values
-    share = _per_class(alpha, batch)
+    share = _per_class(alpha, batch.y_pred.shape[-1] if batch.y_pred.ndim > 1 else 1)
     balanced: Array = (y * share + (1.0 - y) * (1.0 - share)) * values
     return balanced
 
@@ -78,14 +78,14 @@ def event_probabilities(batch: Batch, from_logits: bool) -> Batch:
 def categorical_focal_values(batch: Batch, *, gamma: float, alpha: Alpha, from_logits: bool, label_smoothing: float, exact: bool) -> Array:
     """Focal cross-entropy over classes; labels are class indices or distributions."""
     if batch.derive(derived.has_index_labels) and not label_smoothing:
-        share = _per_class(alpha, batch)
+        share = _per_class(alpha, batch.y_pred.shape[-1])
         if share.ndim:
             share = share[batch.derive(derived.true_class)]
         q, log = _probability_and_log(batch, True, from_logits, exact)
         return _focused(q, log, gamma, share)
     q, log = _probability_and_log(batch, False, from_logits, exact)
     y = batch.derive(smooth_labels, label_smoothing)
-    terms = _focused(q, log, gamma, _per_class(alpha, batch))
+    terms = _focused(q, log, gamma, _per_class(alpha, batch.y_pred.shape[-1]))
     with np.errstate(invalid="ignore"):
         return sum_classes(np.where((y == 0.0) & np.isposinf(terms), 0.0, terms * y))
 
@@ -114,9 +114,8 @@ def _focused(q: Array, log: Array, gamma: float, share: Array) -> Array:
         return np.where((factor == 0.0) & np.isneginf(log), 0.0, factor * -log)
 
 
-def _per_class(alpha: Alpha, batch: Batch) -> Array:
+def _per_class(alpha: Alpha, classes: int) -> Array:
     share = as_float(alpha)
-    classes = batch.y_pred.shape[-1] if batch.y_pred.ndim > 1 or not share.ndim else 1
     if share.shape not in ((), (classes,)):
         raise DataError(f"alpha has {share.size} values, and there are {classes} classes")
     return share
