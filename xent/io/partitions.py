@@ -41,19 +41,13 @@ class PartitionedTable(Table):
         read = partial(self._read, part, names)
         return Part(read, read, part.rows, None if part.cut is None else partial(self._cut, part.cut, names))
 
-    def _read(self, part: Part, names: list[str], skip: int = 0) -> Iterator[Chunk]:
-        return self._widened(part(skip), names)
-
     def _cut(self, cut: Callable[[int], Iterator[Piece]], names: list[str], skip: int) -> Iterator[Piece]:
-        return (Piece(piece.rows, partial(self._widened_piece, piece, names)) for piece in cut(skip))
+        return (Piece(piece.rows, partial(self._read, piece.read, names)) for piece in cut(skip))
 
-    def _widened_piece(self, piece: Piece, names: list[str]) -> Iterator[Chunk]:
-        return self._widened(piece.read(), names)
-
-    def _widened(self, chunks: Iterator[Chunk], names: list[str]) -> Iterator[Chunk]:
+    def _read(self, read: Callable[..., Iterator[Chunk]], names: list[str], *skip: int) -> Iterator[Chunk]:
         import pyarrow as pa
 
-        for chunk in chunks:
+        for chunk in read(*skip):
             constants = {name: pa.repeat(self._partition[name], chunk.rows) for name in names}
             yield Chunk(chunk.first, chunk.rows, {**chunk.columns, **constants})
 

@@ -35,8 +35,8 @@ class TextTable(Table):
         self.contiguous = place.is_plain
         self._place, self._delimiter, self._longest = place, delimiter, longest
 
-    def chunks(self, stream: Any, columns: Sequence[str], chunk_rows: int, first: int, *, header: bool) -> Iterator[Chunk]:
-        """Parses a text, whose first row has that number, and stands behind a header or not."""
+    def batches(self, stream: Any, columns: Sequence[str], first: int, *, header: bool) -> Iterator[pa.RecordBatch]:
+        """Parses columns of a text, whose first row has that number, and stands behind a header or not."""
         raise NotImplementedError
 
     def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE) -> list[Part]:
@@ -62,7 +62,7 @@ class TextTable(Table):
     def _read(self, columns: list[str], most: int, begin: Mark | None = None, end: int = 0) -> Iterator[Chunk]:
         """All rows, or those from a mark to an offset."""
         with reading(self.name), self._opened(begin, end) as stream:
-            yield from self.chunks(stream, columns, most, begin.rows if begin else 0, header=self._has_header(begin))
+            yield from self._chunks(stream, columns, most, begin.rows if begin else 0, header=self._has_header(begin))
 
     def _cut(self, columns: list[str], most: int, begin: Mark | None = None, end: int = 0) -> Iterator[Piece]:
         """The same, to be parsed by whoever takes it."""
@@ -76,7 +76,14 @@ class TextTable(Table):
 
     def _parsed(self, columns: list[str], most: int, rows: Rows) -> Iterator[Chunk]:
         with reading(self.name):
-            yield from self.chunks(pa.BufferReader(rows.text), columns, most, rows.first, header=False)
+            yield from self._chunks(pa.BufferReader(rows.text), columns, most, rows.first, header=False)
+
+    def _chunks(self, stream: Any, columns: list[str], most: int, first: int, *, header: bool) -> Iterator[Chunk]:
+        for batch in self.batches(stream, columns, first, header=header):
+            for start in range(0, batch.num_rows, most):
+                some = batch.slice(start, most)
+                yield Chunk(first, some.num_rows, dict(zip(some.schema.names, some.columns, strict=True)))
+                first += some.num_rows
 
     def _opened(self, begin: Mark | None, end: int) -> Any:
         return self._place.open_stream() if begin is None else self._place.open_range(begin.offset, end)

@@ -19,7 +19,7 @@ from xent.core.errors import DataError, NothingEvaluated
 from xent.io.address_space import require_thread
 from xent.io.arrow_settings import apply_settings
 from xent.io.places import Place, decoded_head
-from xent.io.tables import Chunk, Field, Kind, reading
+from xent.io.tables import Field, Kind, reading
 from xent.io.text_tables import TextTable
 
 _HEAD = 1 << 20
@@ -41,9 +41,10 @@ _WHERE = re.compile(r"(?:In CSV column #(?P<column>\d+): )?(?:CSV parse error: )
 class CsvTable(TextTable):
     """One file of delimited text with a header line."""
 
+    _delimiter: str
+
     def __init__(self, place: Place, delimiter: str) -> None:
         super().__init__(place, delimiter, longest=_BLOCK)
-        self._separator = delimiter
         with reading(self.name):
             self._names, sample = self._look()
         self.fields = [_field(name, [row[at] for row in sample if at < len(row)]) for at, name in enumerate(self._names)]
@@ -65,7 +66,7 @@ class CsvTable(TextTable):
             raise DataError(f"{self.name}: holds NUL bytes; is it text?")
         # `splitlines` would also end lines at characters that no parser of CSV takes for line ends.
         lines = list(io.StringIO(text, newline=""))
-        rows = list(csv.reader(lines if whole else lines[:-1] or lines, delimiter=self._separator, strict=False))
+        rows = list(csv.reader(lines if whole else lines[:-1] or lines, delimiter=self._delimiter, strict=False))
         self._blank_lines = next(at for at, row in enumerate(rows) if row)
         self.is_cut = not any('"' in line for line in lines[self._blank_lines + 1 :])
         names, *rows = filter(None, rows)
@@ -76,17 +77,12 @@ class CsvTable(TextTable):
         # Class names may look like numbers in the first rows, and a stray word in a column of numbers is a fault to report.
         self._texts = (self._texts | set(texts)) - set(numbers)
 
-    def chunks(self, stream: Any, columns: Sequence[str], chunk_rows: int, first: int, *, header: bool) -> Iterator[Chunk]:
-        before = first
+    def batches(self, stream: Any, columns: Sequence[str], first: int, *, header: bool) -> Iterator[pa.RecordBatch]:
         try:
-            for batch in self._batches(stream, columns, header=header):
-                for start in range(0, batch.num_rows, chunk_rows):
-                    piece = batch.slice(start, chunk_rows)
-                    yield Chunk(first, piece.num_rows, dict(zip(piece.schema.names, piece.columns, strict=True)))
-                    first += piece.num_rows
+            yield from self._batches(stream, columns, header=header)
         except pa.ArrowInvalid as error:
             uncounted = 1 + self._blank_lines if header else 0
-            raise DataError(f"{self.name}: {self._explain(error, before - uncounted)}") from error
+            raise DataError(f"{self.name}: {self._explain(error, first - uncounted)}") from error
 
     def _batches(self, stream: Any, columns: Sequence[str], *, header: bool) -> Iterator[pa.RecordBatch]:
         counts = Counter(self._names)
@@ -107,7 +103,7 @@ class CsvTable(TextTable):
                     skip_rows_after_names=self._blank_lines + 1 if header else 0,
                     use_threads=False,
                 ),
-                parse_options=pa_csv.ParseOptions(delimiter=self._separator, newlines_in_values=True),
+                parse_options=pa_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
                 convert_options=pa_csv.ConvertOptions(
                     include_columns=list(columns),
                     column_types=types,

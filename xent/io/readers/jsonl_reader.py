@@ -13,7 +13,7 @@ from xent.core.errors import DataError, NothingEvaluated
 from xent.io.address_space import is_limited, require_thread
 from xent.io.arrow_values import field_of, validate
 from xent.io.places import Place, decoded_head
-from xent.io.tables import CHUNK_BYTES, Chunk, reading
+from xent.io.tables import CHUNK_BYTES, reading
 from xent.io.text_tables import TextTable
 
 _HEAD = 1 << 20
@@ -50,7 +50,7 @@ class JsonLinesTable(TextTable):
         names = dict.fromkeys(name for value in objects for name in value)
         return {name: _type_of([value.get(name) for value in objects]) for name in names}
 
-    def chunks(self, stream: Any, columns: Sequence[str], chunk_rows: int, first: int, *, header: bool) -> Iterator[Chunk]:
+    def batches(self, stream: Any, columns: Sequence[str], first: int, *, header: bool) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([(name, self._types[name]) for name in columns])
         require_thread()
         reader = pa_json.open_json(
@@ -60,10 +60,7 @@ class JsonLinesTable(TextTable):
         )
         for batch in reader:
             validate(batch)
-            for start in range(0, batch.num_rows, chunk_rows):
-                piece = batch.slice(start, chunk_rows)
-                yield Chunk(first, piece.num_rows, {name: piece.column(name) for name in columns})
-                first += piece.num_rows
+            yield batch
 
 
 def _type_of(values: list[Any]) -> pa.DataType:
