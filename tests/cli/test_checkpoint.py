@@ -220,6 +220,7 @@ def begun(xent_or_dead, folder, dies):
         (["--nan", "skip"], ["--nan error, and this is --nan skip"]),
         (["--by", "country"], ["no --by, and this is --by country"]),
         (["--where", "id > 7"], ["no --where, and this is --where id > 7"]),
+        (["--where", "id > 7", "--where", "id > 8"], ["no --where, and this is --where id > 7, id > 8"]),
         (["--shard", "1/2"], ["no --shard, and this is --shard 1/2"]),
         (["--weight", "id"], ["no --weight, and this is --weight id"]),
         (["--state", "a.state"], ["no --state, and this is --state"]),

@@ -189,6 +189,91 @@ def test_where(xent, multi):
     assert only(xent("eval", multi, "-m", "cce", "--where", "w > 0.5"))["count"] == 1
 
 
+AMONG_SIX = ("label,score,k\n", *(f"{row % 2},0.{row + 1},{'ab'[row % 2]} {row}\n" for row in range(6)))
+
+
+@pytest.fixture
+def six(folder):
+    (folder / "six.csv").write_text("".join(AMONG_SIX))
+    return ("six.csv", "-m", "bce")
+
+
+def test_several_conditions_hold_all_of_them(xent, six):
+    count = lambda *options: only(xent("eval", *six, *options))["count"]  # noqa: E731
+    assert count("--where", "score > 0.25") == 4
+    assert count("--where", "score > 0.25", "--where", "label == 1") == 2
+    # Each is a condition by itself: an `or` in one of them does not reach into the other.
+    assert count("--where", "label == 1", "--where", "score < 0.15 or score > 0.55") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        (["score > 0.25", "score > 0.7"], 5, "there are no rows for which --where score > 0.25 and --where score > 0.7 hold"),
+        (["score > 0.25", "nope > 1"], 3, "six.csv: --where nope > 1: there is no column 'nope'"),
+        (["score > 0.25 or (label == 0", "score > 0.1)"], 2, "--where score > 0.25 or (label == 0: cannot be understood"),
+    ],
+)
+def test_what_is_wrong_with_one_of_several_conditions(xent, six, options, status, said):
+    ended = xent("eval", *six, *(word for condition in options for word in ("--where", condition)))
+    assert ended.status == status
+    assert said in ended.err
+
+
+def test_a_condition_of_the_environment_is_one_with_its_blanks(xent, six, folder, monkeypatch):
+    count = lambda *options: only(xent("eval", *six, *options))["count"]  # noqa: E731
+    (folder / "xent.toml").write_text("where = ['score > 0.25', \"k != 'b 3'\"]\n")
+    assert count() == 3
+    (folder / "xent.toml").write_text("where = 'score > 0.55'\n")
+    assert count() == 1
+    monkeypatch.setenv("XENT_WHERE", "score > 0.25 and k != 'a 2' and k != 'b 3'")
+    assert count() == 2
+    assert count("--where", "label == 1") == 3
+
+
+def test_conditions_from_python(xent, six):
+    import xent as package
+
+    count = lambda where: package.evaluate(six[0], where=where).data.rows  # noqa: E731
+    both = ["score > 0.25", "label == 1"]
+    assert [count(None), count(both[0]), count(both), count(tuple(both))] == [6, 4, 2, 2]
+    assert {found.slice["label"] for found in package.evaluate(six[0], by="label").slices} == {"0", "1"}
+
+
+def test_the_command_of_inspect_has_all_conditions(xent, six):
+    import shlex
+
+    said = xent("inspect", six[0], "--where", "score > 0.25", "--where", "label == 1").out
+    (command,) = (line for line in said.splitlines() if line.startswith("xent eval"))
+    assert only(xent(*shlex.split(command)[1:], "-m", "bce"))["count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        (["six.csv", "./six.csv"], "six.csv is read twice, and each of its rows counts twice"),
+        (["s*.csv", "six.csv", "link.csv"], "six.csv is read 3 times, and each of its rows counts 3 times"),
+        (["more", "more/a.csv"], "more/a.csv is read twice, and each of its rows counts twice"),
+        (["more/*", "more"], "more/a.csv and 1 more of the files are read more than once, and their rows count as often"),
+    ],
+)
+def test_a_file_that_is_read_more_than_once_is_named_once(xent, six, folder, sources, said):
+    (folder / "link.csv").symlink_to("six.csv")
+    (folder / "more").mkdir()
+    for name in ("a", "b"):
+        (folder / "more" / f"{name}.csv").write_text("".join(AMONG_SIX))
+    ended = xent("eval", *sources, "-m", "bce")
+    assert ended.status == 0
+    assert [line for line in ended.err.splitlines() if "read" in line] == [f"xent: {said}"]
+    assert xent("eval", *sources, "-m", "bce", "-q").err == ""
+    assert f"- {said}\n" in xent("inspect", *sources, "-f", "text").out
+
+
+def test_other_files_of_the_same_content_are_read_once_each(xent, six, folder):
+    (folder / "copy.csv").write_text("".join(AMONG_SIX))
+    assert "read" not in xent("eval", "six.csv", "copy.csv", "-m", "bce").err
+
+
 def test_every_output_file_is_written_in_the_format_of_its_name(xent, multi, folder):
     names = ("r.json", "r.jsonl", "r.csv", "r.tsv", "r.md")
     ended = xent("eval", multi, "-m", "cce", *(word for name in names for word in ("-o", name)))

@@ -230,6 +230,7 @@ def test_classes_on_another_axis(tmp_path):
         ("day != 1", [0, 1, 2, 3]),
         ("not day < 2", [0, 1, 2, 3]),
         ("day == 'monday'", [0, 1, 2, 3]),
+        (["day > 4", "day < 8"], [1, 2]),
     ],
 )
 def test_row_groups_that_cannot_matter_are_not_read(tmp_path, where, groups):

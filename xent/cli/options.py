@@ -19,6 +19,17 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 INPUT_FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow", "npy", "npz")
 
+
+class ConditionType(click.ParamType):  # type: ignore[type-arg]  # It takes an argument only in the newest click.
+    """A condition, which holds blanks: in a variable stands one, and it may have an `and`."""
+
+    name = "expr"
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        """The whole of a variable; click would part it at its blanks."""
+        return [rv]
+
+
 _SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 _PERHAPS_SOURCES = click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 
@@ -35,7 +46,13 @@ _SECOND_FILE = (
 
 _READING = (
     click.option("--classes", metavar="A,B,C|@FILE", help="Class names in prediction order; a file has one a line."),
-    click.option("--where", metavar="EXPR", help="Keep the rows for which this holds, e.g. \"country == 'de' and age >= 18\"."),
+    click.option(
+        "--where",
+        multiple=True,
+        metavar="EXPR",
+        type=ConditionType(),
+        help="Keep the rows for which this holds, e.g. \"country == 'de' and age >= 18\"; repeatable: all must hold.",
+    ),
     click.option("--input-format", type=click.Choice(INPUT_FORMATS), help="Format of SOURCE where its name does not tell, as for -."),
     click.option(
         "--retries",

@@ -62,7 +62,7 @@ def _checked(table: Mapping[str, Any], path: str) -> dict[str, Any]:
     except Mismatch as error:
         raise UsageError(f"{path}: {error}") from error
     settings = dict(table)
-    for key in ("metric", "output", "by"):
+    for key in ("metric", "where", "output", "by"):
         if isinstance(settings.get(key), str):
             settings[key] = [settings[key]]
     if "gate" in settings:

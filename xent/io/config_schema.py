@@ -40,7 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "labels": _TEXT,
     "on": _TEXT,
     "classes": _TEXT,
-    "where": _TEXT,
+    "where": _TEXTS,
     "input_format": {"enum": [*READERS]},
     "engine": {"enum": ["local", "ray", "dask"]},
     "engine_address": _TEXT,

@@ -20,7 +20,7 @@ from xent.io.places import Place, open_source
 from xent.io.readers import open_place
 from xent.io.roles import Roles, class_names, resolve, resolve_label
 from xent.io.shards import WHOLE, Shard, Share, shares
-from xent.io.sources import expand, partition_of
+from xent.io.sources import expand, partition_of, repeated
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from xent.io.request import Request
     from xent.io.slices import Slicer
     from xent.io.tables import Chunk, Column, Field, Table
-    from xent.io.where import Where
+    from xent.io.where import AllOf
 
 _LOOK_ROWS = 1000
 """Rows that are looked at to see what the task is; a fixed number, so that the answer does not depend on the chunks."""
@@ -58,6 +58,7 @@ class Dataset:
     classes : class names in the order of the predictions, where they are known
     kept : the columns that batches carry along
     notes : what was chosen, as sentences
+    repeated : what to say of files that are read more than once
     rows : the number of rows where it is known before reading
     places : where all that is read comes from, labels last
     is_piped : whether something can be read only once
@@ -65,8 +66,13 @@ class Dataset:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self._where = None if request.where is None else _parsed(request.where)
+        self._where: AllOf | None = None
+        if request.where:
+            from xent.io.where import AllOf
+
+            self._where = AllOf(request.where)
         places = [open_source(path, request.input_format, retries=request.retries) for path in expand(request.sources, request.retries)]
+        self.repeated = repeated(places)
         self.is_piped = any(place.is_pipe for place in places)
         if request.on is not None and request.labels is None:
             raise UsageError("--on COLUMN joins a second file of labels: pass --labels FILE with it")
@@ -192,7 +198,7 @@ class Dataset:
         if self.width == 2 and len(self.roles.label) == 1:
             second = self.roles.pred[1] if len(self.roles.pred) > 1 else f"{self.roles.pred[0]}[1]"
             said.append(f"binary metrics use the prediction of class 1, {second}")
-        return tuple(said)
+        return (*said, *self.repeated)
 
     def _columns(self, table: Table) -> list[str]:
         """The columns to read of a table."""
@@ -353,11 +359,11 @@ def open_dataset(request: Request) -> Dataset:
     return Dataset(request)
 
 
-def _require_columns(table: Table, columns: Sequence[str], where: Where | None) -> None:
+def _require_columns(table: Table, columns: Sequence[str], where: AllOf | None) -> None:
     names = {field.name: field for field in table.fields}
     for column in columns:
         if column not in names:
-            flag = f"--where {where.text}: " if where is not None and column in where.columns else ""
+            flag = "" if where is None else where.flag_of(column)
             raise DataError(f"{table.name}: {flag}there is no column {column!r}")
 
 
@@ -391,12 +397,6 @@ def _keys(name: str, chunk: Chunk, column: str, values: Column, row_numbers: npt
         raise DataError(f"{name}: column {column!r}, row {chunk.first + row + 1}: {error}") from error
     except TypeError as error:
         raise DataError(f"{name}: column {column!r} {error}") from error
-
-
-def _parsed(where: str) -> Where:
-    from xent.io.where import Where
-
-    return Where(where)
 
 
 def _with_partition(path: str, table: Table) -> Table:

@@ -197,7 +197,7 @@ def inspect(request: Request, progress: Callable[[int], None] | None = None) -> 
     except DataError as error:
         found.fault = error
     found.problem = None if found.fault is None else str(found.fault)
-    found.hints = _hints(found)
+    found.hints = [*_hints(found), *dataset.repeated]
     found.command = _command(request, found)
     return found
 
@@ -292,7 +292,9 @@ def _command(request: Request, found: Inspection) -> str:
     words = ["xent", "eval"]
     words += [f"./{source}" if source.startswith("-") and source != STDIN else shown(source) for source in request.sources]
     for key, value in settings_of(request, found).items():
-        words += [f"--{key.replace('_', '-')}", *([] if value is True else [value])]
+        flag = f"--{key.replace('_', '-')}"
+        for one in value if isinstance(value, list) else [value]:
+            words += [flag, *([] if one is True else [one])]
     return shlex.join(words)
 
 
@@ -307,7 +309,7 @@ def settings_of(request: Request, found: Inspection) -> dict[str, Any]:
         "labels": None if request.labels is None else shown(request.labels),
         "on": request.on,
         "classes": None if request.classes is None else ",".join(request.classes),
-        "where": request.where,
+        "where": list(request.where) if len(request.where) > 1 else next(iter(request.where), None),
         "input_format": request.input_format,
         "nan": "skip" if any(one.missing for one in found.predictions) or (found.labels and found.labels.range.missing) else None,
         "metric": _metric_for(found.task),

@@ -28,13 +28,15 @@ class Request:
     labels : a second file that holds the labels, row by row, or by the key column `on`
     classes : class names in the order of the predictions
     input_format : a reader's name; None goes by suffix and first bytes
-    where : keep the rows for which this expression holds
+    where : keep the rows for which all of these expressions hold
     by : ways of slicing the rows, each a column, several with commas between them, or a cut such as "age=cut(age,18,30)"
     max_slices : the largest number of slices that one of them may have
     shard : read one of N disjoint parts of the rows, as "3/16" for the third of sixteen
     retries : how often to try again where a store or a server fails for a reason that may pass
     keep, keep_all : columns that batches carry along, for whoever shows the rows; `keep_all` is all of them
     chunk_rows, threads : how to read, never what comes out
+
+    Of `where`, `by` and `keep`, one alone may be given as it is.
     """
 
     sources: tuple[str, ...]
@@ -48,7 +50,7 @@ class Request:
     on: str | None = None
     classes: tuple[str, ...] | None = None
     input_format: str | None = None
-    where: str | None = None
+    where: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
     max_slices: int = MAX_SLICES
     shard: str | None = None
@@ -58,10 +60,18 @@ class Request:
     chunk_rows: int | None = None
     threads: int | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("where", "by", "keep"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given or ()))
+
     @property
     def no_rows(self) -> str:
         """What is said where nothing was read."""
-        return "there are no rows" + ("" if self.where is None else f" for which --where {self.where} holds")
+        if not self.where:
+            return "there are no rows"
+        conditions = " and ".join(f"--where {condition}" for condition in self.where)
+        return f"there are no rows for which {conditions} {'holds' if len(self.where) == 1 else 'hold'}"
 
     @property
     def workers(self) -> int:

@@ -7,10 +7,14 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xent.core.errors import DataError, NothingEvaluated, UsageError
 from xent.io.places import COMPRESSIONS, STDIN, SUFFIXES
 from xent.io.urls import is_url, parsed, path_of, shown
+
+if TYPE_CHECKING:
+    from xent.io.places import Place
 
 
 def expand(sources: Sequence[str], retries: int = 0) -> list[str]:
@@ -68,6 +72,29 @@ def _data_files(folder: str) -> list[str]:
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
         files += [os.path.join(parent, name) for name in names if is_data(name)]
     return files
+
+
+def repeated(places: Sequence[Place]) -> list[str]:
+    """What to say of files that are there more than once, whatever they are called: a sentence, or none."""
+    names: dict[object, list[str]] = {}
+    for place in places:
+        names.setdefault(_identity(place), []).append(place.name)
+    twice = [found for found in names.values() if len(found) > 1]
+    if not twice:
+        return []
+    name, count = twice[0][0], len(twice[0])
+    if len(twice) == 1:
+        times = "twice" if count == 2 else f"{count} times"
+        return [f"{name} is read {times}, and each of its rows counts {times}"]
+    return [f"{name} and {len(twice) - 1} more of the files are read more than once, and their rows count as often"]
+
+
+def _identity(place: Place) -> object:
+    """What is equal for two names of one file; pipes are what they are called."""
+    if place.is_remote or place.is_pipe:
+        return place.path
+    found = os.stat(place.path)
+    return found.st_dev, found.st_ino
 
 
 def is_data(path: str) -> bool:

@@ -10,7 +10,7 @@ import ast
 import datetime as dt
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xent.core.errors import UsageError
@@ -151,6 +151,38 @@ class Where:
         if not isinstance(value, bool | int | float | str):
             raise UsageError(f"--where {self.text}: {ast.unparse(node)} is neither a column, a number nor a text")
         return value
+
+
+class AllOf:
+    """Several conditions, of which a row must fulfil all.
+
+    Raises
+    ------
+    UsageError
+        One of the texts is no condition.
+
+    >>> sorted(AllOf(["country == 'de'", "score > 0.5 or score < 0.1"]).columns)
+    ['country', 'score']
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._parts = [Where(text) for text in texts]
+        self.columns = {column for part in self._parts for column in part.columns}
+
+    def __call__(self, columns: Mapping[str, Column]) -> npt.NDArray[np.bool_]:
+        """The rows for which every condition holds."""
+        first, *others = (part(columns) for part in self._parts)
+        for mask in others:
+            first = first & mask
+        return first
+
+    def may_hold(self, bounds: Mapping[str, tuple[Any, Any]]) -> bool:
+        """As `Where.may_hold`."""
+        return all(part.may_hold(bounds) for part in self._parts)
+
+    def flag_of(self, column: str) -> str:
+        """What an error about a column begins with: the first condition on it, if there is one."""
+        return next((f"--where {part.text}: " for part in self._parts if column in part.columns), "")
 
 
 def _levels(node: ast.AST) -> int:

@@ -51,6 +51,13 @@ def test_every_format_gives_the_same_as_from_a_file(web, files, xent, name, rang
     assert json.loads(remote.stdout) == expected
 
 
+def test_a_url_that_stands_there_twice(web, xent):
+    web.files["/a.csv"] = web.files["/b.csv"] = b"label,score\n1,0.75\n0,0.25\n"
+    first, second = web.url("/a.csv"), web.url("/b.csv")
+    assert "read" not in xent("eval", first, second, "-m", "bce").stderr
+    assert f"xent: {first} is read twice, and each of its rows counts twice\n" in xent("eval", first, second, first, "-m", "bce").stderr
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_arrays_and_labels_from_urls(web, arrays, xent, tmp_path, order):
     y_true, y_pred, _ = arrays
