@@ -132,6 +132,12 @@ def as_rows(values: Array) -> Array:
     return values[:, None] if values.ndim == 1 else values
 
 
+def a_row_at_least(values: Any) -> Array:
+    """A scalar as one row of one value; an array as it is."""
+    found = np.asarray(values)
+    return found.reshape(1, 1) if found.ndim == 0 else found
+
+
 def as_matrix(values: Array) -> Array:
     """All values of a row beside each other, shape (n, k); NumPy cannot find the k of no rows by itself."""
     return values.reshape(len(values), math.prod(values.shape[1:]))

@@ -36,8 +36,8 @@ def dense_batch(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
 
 
 def index_batch(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
-    """Scores over classes with labels of one axis fewer."""
-    scores = as_float(y_pred)
+    """Scores over classes with labels of one axis fewer; a vector of scores is one row."""
+    scores = np.atleast_2d(as_float(y_pred))
     return Batch(index_labels(y_true, scores), scores, None if sample_weight is None else as_float(sample_weight))
 
 

@@ -6,7 +6,7 @@ import inspect
 import re
 from typing import TYPE_CHECKING, Any, Self
 
-from xent.core.arrays import align, as_rows
+from xent.core.arrays import a_row_at_least, align, as_rows
 from xent.core.errors import DataError, UsageError
 from xent.core.exact import ExactSum
 from xent.core.lazy import np
@@ -44,8 +44,8 @@ class Loss:
 
     Notes
     -----
-    Vectors are columns: `y_pred` of shape (n,) means n samples of one value each. (Keras reduces such a vector to one value, to
-    which neither reduction nor weights apply.)
+    Vectors are columns: `y_pred` of shape (n,) means n samples of one value each, and a scalar is one sample. (Keras reduces such a
+    vector to one value, to which neither reduction nor weights apply.)
 
     Source: `keras.losses.Loss`.
     """
@@ -65,7 +65,7 @@ class Loss:
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The reduced loss; an array for reduction "none", else a scalar."""
         with computing_in(self.dtype):
-            y_true, y_pred = align(np.asarray(y_true), as_float(y_pred))
+            y_true, y_pred = align(a_row_at_least(y_true), a_row_at_least(as_float(y_pred)))
             y_true, y_pred = as_rows(y_true), as_rows(y_pred)
             values = as_float(self.call(y_true, y_pred))
             mask = self.mask(y_true, values)

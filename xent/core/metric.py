@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-from xent.core.arrays import align, as_rows
+from xent.core.arrays import a_row_at_least, align, as_rows
 from xent.core.batch import Batch
 from xent.core.errors import DataError, UsageError
 from xent.core.lazy import np
@@ -145,7 +145,7 @@ class Metric:
         return Batch(as_rows(y_true), as_rows(y_pred), weight, stored=stored_type(given, y_pred))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Adds rows.
+        """Adds rows; scalars are one.
 
         Raises
         ------
@@ -153,7 +153,7 @@ class Metric:
             The shapes do not fit each other, or a value is outside its domain.
         """
         with computing_in(self.dtype):
-            self._add(self.lift(self.batch(y_true, y_pred, sample_weight)))
+            self._add(self.lift(self.batch(a_row_at_least(y_true), a_row_at_least(y_pred), sample_weight)))
 
     def _add(self, state: State) -> None:
         self._state = state if self._state is None else self._state.merge(state)

@@ -131,9 +131,9 @@ def index_labels(y_true: Any, y_pred: Array) -> Array:
         The shapes do not fit.
     """
     labels = np.asarray(y_true)
-    if labels.ndim == y_pred.ndim and labels.shape[-1] == 1:
+    if 0 < labels.ndim == y_pred.ndim and labels.shape[-1] == 1:
         labels = labels[..., 0]
-    if labels.shape != y_pred.shape[:-1]:
+    if y_pred.ndim == 0 or labels.shape != y_pred.shape[:-1]:
         raise DataError(
             f"y_true must hold one class index for each row of scores. Received: y_true.shape={np.shape(y_true)}, "
             f"y_pred.shape={y_pred.shape}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xent.core import derived
-from xent.core.arrays import align, mean_classes, require_same_shape, sum_classes
+from xent.core.arrays import mean_classes, sum_classes
 from xent.core.batch import Batch
 from xent.core.lazy import np
 from xent.core.loss import Loss
-from xent.core.precision import EPSILON, as_float
+from xent.core.losses.regression import paired
+from xent.core.precision import EPSILON
 
 if TYPE_CHECKING:
     from xent.core.arrays import Array
@@ -76,9 +77,8 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Array:
     >>> kl_divergence([[0.5, 0.5], [0.0, 1.0]], [[0.25, 0.75], [0.5, 0.5]]).round(6).tolist()
     [0.143841, 0.693146]
     """
-    y_true, y_pred = align(as_float(y_true), as_float(y_pred))
-    require_same_shape(y_true, y_pred)
-    return kl_values(Batch(y_true, y_pred), clips=True)
+    # Keras takes scalars here, and sums over nothing.
+    return kl_values(paired(np.atleast_1d(y_true), np.atleast_1d(y_pred)), clips=True)
 
 
 def poisson(y_true: Any, y_pred: Any) -> Array:
@@ -108,9 +108,7 @@ def poisson(y_true: Any, y_pred: Any) -> Array:
     >>> poisson([[1.0, 4.0], [0.0, 2.0]], [[2.0, 4.0], [1.0, 0.5]]).round(6).tolist()
     [-0.119162, 1.443147]
     """
-    y_true, y_pred = align(as_float(y_true), as_float(y_pred))
-    require_same_shape(y_true, y_pred)
-    return mean_classes(poisson_elements(Batch(y_true, y_pred), EPSILON))
+    return mean_classes(poisson_elements(paired(y_true, y_pred), EPSILON))
 
 
 class KLDivergence(Loss):

@@ -138,7 +138,8 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Array:
     >>> categorical_hinge([[0, 1], [1, 0]], [[0.6, 0.4], [0.4, 0.6]]).round(6).tolist()
     [1.2, 1.2]
     """
-    batch = paired(y_true, y_pred)
+    # Keras takes scalars here, as a score of one class.
+    batch = paired(np.atleast_1d(y_true), np.atleast_1d(y_pred))
     rows = Batch(np.atleast_2d(batch.y_true), np.atleast_2d(batch.y_pred))
     return categorical_hinge_values(rows).reshape(batch.y_pred.shape[:-1])
 

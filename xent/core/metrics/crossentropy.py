@@ -285,7 +285,7 @@ class SparseCategoricalCrossentropy(_CrossentropyMetric):
         return self.lifted(sparse_values, _not_ignored, **options)
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
-        scores = classes_last(as_float(y_pred), self.axis)
+        scores = np.atleast_2d(classes_last(as_float(y_pred), self.axis))
         weight = None if sample_weight is None else as_float(sample_weight)
         return Batch(index_labels(y_true, scores), scores, weight, stored=stored_type(np.asarray(y_pred), scores))
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from xent.core.batch import Batch
-from xent.core.losses.crossentropy import index_labels
+from xent.core.decisions import index_batch
 from xent.core.losses.generalized import categorical_generalized_cross_entropy, checked_q, generalized_values
 from xent.core.metric import MeanMetric, MeanOf
-from xent.core.precision import as_float
 from xent.core.table import metric
 
 __all__ = ["CategoricalGeneralizedCrossEntropy", "categorical_generalized_cross_entropy"]
@@ -53,5 +52,4 @@ class CategoricalGeneralizedCrossEntropy(MeanMetric):
         self.lift = MeanOf.make(generalized_values, q=float(q))
 
     def batch(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Batch:
-        scores = as_float(y_pred)
-        return Batch(index_labels(y_true, scores), scores, None if sample_weight is None else as_float(sample_weight))
+        return index_batch(y_true, y_pred, sample_weight)
