@@ -119,6 +119,7 @@ def as_table(report: PowerReport, *, to_terminal: bool = False) -> str:
     from xent.cli.result_table import data_line, printed
     from xent.io.comparison_text import shown
     from xent.io.escaping import printable
+    from xent.io.metric_names import MetricNames
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("metric", overflow="fold")
@@ -126,9 +127,9 @@ def as_table(report: PowerReport, *, to_terminal: bool = False) -> str:
     wanted = [] if report.detect is None else [f"rows for {shown(report.detect)}", f"power for {shown(report.detect)}"]
     for column in ("value", "standard error", "smallest change", *wanted):
         table.add_column(column, justify="right", no_wrap=True)
-    for record in report.records():
-        label = record.get("label")
-        name = record["name"] if label is None else f"{printable(label)} ({record['name']})"
+    names = MetricNames(report.metrics)
+    called = [names(metric, printable) for metric in report.metrics for _ in metric.reaches]
+    for name, record in zip(called, report.records(), strict=True):
         sizes = [shown(record[key]) for key in ("value", "standard_error", "smallest_change")]
         more = [] if report.detect is None else [f"{record['rows_needed']:,}", f"{100 * record['power_to_detect']:.1f}%"]
         table.add_row(Text(name), _DESIGNS[record["design"]], *sizes, *more)

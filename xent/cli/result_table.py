@@ -18,6 +18,7 @@ from xent.io.escaping import printable
 from xent.io.exporters.plain import table_size
 from xent.io.health_words import health_sentences
 from xent.io.interval_words import interval_text, level_text, levels_of
+from xent.io.metric_names import MetricNames
 from xent.io.slice_words import slice_text, worst_first
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _values(
 ) -> Table:
     """The table of values, with bars and sparklines where they are wanted and there are slices."""
     sliced = any(metric.slice is not None for metric in rows)
-    levels = levels_of(rows)
+    levels, names = levels_of(rows), MetricNames(rows)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("metric", *(["slice"] if sliced else [])):
         table.add_column(column, overflow="fold")
@@ -96,7 +97,7 @@ def _values(
         if losses is not None:
             beside.append(_sparkline(losses.shape(metric)))
         counted = [Text(ARROWS[metric.direction]), Text(f"{metric.count:,}")]
-        table.add_row(_name(metric), *where, Text(shown(metric.value)), *beside, *sure, *counted)
+        table.add_row(Text(names(metric, printable)), *where, Text(shown(metric.value)), *beside, *sure, *counted)
     return table
 
 
@@ -186,20 +187,16 @@ def data_line(data: DataReport) -> str:
     return f"{names}: {', '.join(facts)}"
 
 
-def _name(metric: MetricResult) -> Text:
-    return Text(metric.name if metric.label is None else f"{printable(metric.label)} ({metric.name})")
-
-
 def _slice(metric: MetricResult) -> str:
     return "all" if metric.slice is None else printable(slice_text(metric))
 
 
 def _health_lines(rows: tuple[MetricResult, ...]) -> list[str]:
     """The health of every value that has something to tell; values of the same health share a line."""
-    names: dict[str, list[str]] = {}
+    names = MetricNames(rows)
+    alike: dict[str, list[str]] = {}
     for metric in rows:
         if sentences := health_sentences(metric):
             where = "" if metric.slice is None else f" [{_slice(metric)}]"
-            name = metric.name if metric.label is None else printable(metric.label)
-            names.setdefault("; ".join(sentences), []).append(f"{name}{where}")
-    return [f"{', '.join(named)}: {text}" for text, named in names.items()]
+            alike.setdefault("; ".join(sentences), []).append(f"{names.short(metric, printable)}{where}")
+    return [f"{', '.join(named)}: {text}" for text, named in alike.items()]

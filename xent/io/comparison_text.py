@@ -13,6 +13,7 @@ from xent.io.exporters.csv_exporter import cell
 from xent.io.exporters.markdown_exporter import escaped
 from xent.io.exporters.plain import data_as_dict, json_text
 from xent.io.gate_words import outcome_word, slice_text, verdict_sentence
+from xent.io.metric_names import MetricNames
 from xent.io.slice_words import slice_name
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def cells(comparison: Comparison, one: Difference) -> list[str]:
     """The values of a line of it, of which the first ones may hold names from files."""
     which = [str(one.candidate + 1)] if len(comparison.candidates) > 1 else []
     where = ["all" if one.slice is None else slice_name(one.slice)] if comparison.slices else []
-    name = one.name if one.label is None else f"{one.label} ({one.name})"
+    name = MetricNames(comparison.differences)(one)
     base, value, difference, interval, p_value = _numbers(one)
     adds = [shown(one.contribution, sign=True)] if comparison.slices else []
     return [name, *which, *where, base, value, difference, *adds, interval, p_value, one.finding]

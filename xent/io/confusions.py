@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xent.io.metric_names import MetricNames
+
 if TYPE_CHECKING:
     from xent.core.result import MetricResult, Result
 
@@ -54,7 +56,8 @@ class Confusion:
 def confusions(result: Result) -> list[Confusion]:
     """The confusion matrices that were measured."""
     found = [metric for metric in result.metrics if metric.name == "confusion_matrix" and _is_matrix(metric)]
-    return [_confusion(metric, result.data.class_names, number) for number, metric in enumerate(found, 1)]
+    names = MetricNames(found)
+    return [_confusion(metric, names.apart(metric), result.data.class_names, number) for number, metric in enumerate(found, 1)]
 
 
 def _is_matrix(metric: MetricResult) -> bool:
@@ -67,8 +70,9 @@ def _is_matrix(metric: MetricResult) -> bool:
     )
 
 
-def _confusion(metric: MetricResult, class_names: Sequence[str] | None, number: int) -> Confusion:
+def _confusion(metric: MetricResult, apart: str, class_names: Sequence[str] | None, number: int) -> Confusion:
     matrix: Matrix = metric.value
     names = class_names if class_names is not None and len(class_names) == len(matrix) else map(str, range(len(matrix)))
-    title = "Confusion matrix" if metric.label is None else f"Confusion matrix ({metric.label})"
+    told = apart if metric.label is None else metric.label
+    title = f"Confusion matrix ({told})" if told else "Confusion matrix"
     return Confusion("confusion-matrix" if number == 1 else f"confusion-matrix-{number}", title, tuple(names), matrix)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from xent.io.interval_words import level_text
+from xent.io.metric_names import MetricNames
 
 if TYPE_CHECKING:
     from xent.core.loss_distribution import LossDistribution
@@ -175,11 +176,12 @@ def _thinned(rows: Sequence[Row]) -> tuple[tuple[Row, ...], int]:
 
 
 def _title(words: str, metric: MetricResult, result: Result) -> str:
-    """The title, with the class that is looked at and the name that was asked for."""
+    """The title, with the class that is looked at, and the name that was asked for or what tells it from others."""
     chosen, names = metric.params.get("class_id"), result.data.class_names
     if isinstance(chosen, int):
         words += f", class {names[chosen] if names is not None and 0 <= chosen < len(names) else chosen}"
-    return words if metric.label is None else f"{words} ({metric.label})"
+    told = MetricNames(result.metrics).apart(metric) if metric.label is None else metric.label
+    return f"{words} ({told})" if told else words
 
 
 def _value_of(result: Result, name: str) -> float | None:

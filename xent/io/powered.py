@@ -24,6 +24,7 @@ class MetricPower(NamedTuple):
 
     name: str
     label: str | None
+    signature: str
     value: float
     candidate_value: float | None
     method: str
@@ -107,7 +108,7 @@ def find_power(
             error, df, method = _known(one.name, one.value, one.ci, one.standard_error, one.count)
             designs = (("independent", error * math.sqrt(2.0)), ("threshold", error))
             reaches = tuple(Reach(design, one.count, spread, df) for design, spread in designs)
-            found.append(MetricPower(one.name, one.label, one.value, None, method, reaches))
+            found.append(MetricPower(one.name, one.label, one.signature, one.value, None, method, reaches))
         return PowerReport(result.data, level, power, detect, tuple(found))
     from xent.io.compared import compare
 
@@ -117,7 +118,7 @@ def find_power(
         errors = both.errors or (math.nan, math.nan)
         designs = (("paired", error), ("independent", math.hypot(*errors)))
         reaches = tuple(Reach(design, both.count, spread, df) for design, spread in designs)
-        found.append(MetricPower(both.name, both.label, both.base, both.value, method, reaches))
+        found.append(MetricPower(both.name, both.label, both.signature, both.base, both.value, method, reaches))
     return PowerReport(comparison.base, level, power, detect, tuple(found))
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from xent.core.errors import DataError
 from xent.io.escaping import printable
 from xent.io.exporters.markdown_exporter import to_markdown
+from xent.io.exporters.plain import table_size
 from xent.io.gate_words import outcome_word, slice_text
 from xent.io.interval_words import interval_text
+from xent.io.metric_names import MetricNames
 
 if TYPE_CHECKING:
     from xent.core.result import Result
@@ -34,7 +36,9 @@ def to_github(result: Result) -> str:
     groups = sorted(by_gate.values(), key=lambda group: (group[0]["severity"] != "error", min(map(_rank, group))))
     lines = [_annotation(group) for group in groups[:MOST_ANNOTATIONS]]
     if not lines:
-        values = ", ".join(f"{metric.label or metric.name} {metric.value} {interval_text(metric.ci)}".rstrip() for metric in result.metrics)
+        names = MetricNames(result.metrics)
+        told = ((names.short(one), table_size(one.value) or one.value, interval_text(one.ci)) for one in result.metrics)
+        values = ", ".join(f"{name} {value} {interval}".rstrip() for name, value, interval in told)
         lines = [f"::notice title=xent::{_data(values)}"]
     return "".join(f"{line}\n" for line in lines)
 

@@ -10,10 +10,11 @@ from xent.io.escaping import printable
 from xent.io.exporters.plain import json_text
 from xent.io.gate_words import outcome_word, slice_text, verdict_sentence
 from xent.io.interval_words import level_text
+from xent.io.metric_names import MetricNames
 from xent.io.slice_words import slice_name
 
 if TYPE_CHECKING:
-    from xent.core.result import MetricResult, Result
+    from xent.core.result import Result
 
 
 def to_junit(result: Result) -> str:
@@ -52,16 +53,13 @@ def _properties(result: Result) -> list[tuple[str, str]]:
     facts = [("xent", result.xent), ("verdict", verdict_sentence(result) if result.gates else result.verdict)]
     facts += [("source", source) for source in result.data.sources]
     facts += [("rows", str(result.data.rows)), ("digest", result.data.digest)]
+    names = MetricNames(result.metrics)
     for metric in (*result.metrics, *result.slices):
-        facts.append((_name(metric), json_text(metric.value).strip().strip('"')))
+        name = names(metric) if metric.slice is None else f"{names(metric)} [{slice_name(metric.slice)}]"
+        facts.append((name, json_text(metric.value).strip().strip('"')))
         if metric.ci is not None:
-            facts.append((f"{_name(metric)}, {level_text(metric.ci.level)}", json_text([metric.ci.low, metric.ci.high]).strip()))
+            facts.append((f"{name}, {level_text(metric.ci.level)}", json_text([metric.ci.low, metric.ci.high]).strip()))
     return facts
-
-
-def _name(metric: MetricResult) -> str:
-    name = metric.name if metric.label is None else f"{metric.label} ({metric.name})"
-    return name if metric.slice is None else f"{name} [{slice_name(metric.slice)}]"
 
 
 def _attributes(**values: Any) -> str:

@@ -13,6 +13,7 @@ from xent.io.gate_words import outcome_word, verdict_sentence
 from xent.io.gate_words import slice_text as gate_slice_text
 from xent.io.health_words import health_sentences
 from xent.io.interval_words import interval_text, level_text, levels_of
+from xent.io.metric_names import MetricNames
 from xent.io.slice_words import slice_text, worst_first
 
 if TYPE_CHECKING:
@@ -108,11 +109,12 @@ def _gate_row(gate: Mapping[str, Any], where: str | None, reason: str) -> str:
 def _value_tables(result: Result) -> list[_Table]:
     slices = list(itertools.chain.from_iterable(worst_first(result.slices)))
     level = next(iter(levels_of((*result.metrics, *slices))), None)
+    names = MetricNames(result.metrics)
 
     def table(before: str, metrics: Sequence[MetricResult], after: str = "", *, sliced: bool) -> _Table:
         interval = [] if level is None else [level_text(level)]
         header = ("metric", *(["slice"] if sliced else []), "value", *interval, "rows", "better", "notes")
-        return _Table(before, header, [_value_row(metric, level, sliced=sliced) for metric in metrics], after)
+        return _Table(before, header, [_value_row(metric, names(metric, escaped), level, sliced=sliced) for metric in metrics], after)
 
     if len(slices) <= MOST_OPEN:
         rows = (*result.metrics, *slices)
@@ -121,8 +123,7 @@ def _value_tables(result: Result) -> list[_Table]:
     return [table("", result.metrics, sliced=False), table(fold, slices, "\n</details>\n", sliced=True)]
 
 
-def _value_row(metric: MetricResult, level: float | None, *, sliced: bool) -> str:
-    name = metric.name if metric.label is None else f"{escaped(metric.label)} ({metric.name})"
+def _value_row(metric: MetricResult, name: str, level: float | None, *, sliced: bool) -> str:
     where = ["all" if metric.slice is None else escaped(slice_text(metric))] if sliced else []
     interval = [] if level is None else [interval_text(metric.ci, level)]
     better = {"lower": "lower ↓", "higher": "higher ↑"}.get(metric.direction, "")

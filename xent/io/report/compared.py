@@ -10,6 +10,7 @@ from xent.core.differences import heaviest_first
 from xent.io.comparison_text import p_text
 from xent.io.escaping import named
 from xent.io.interval_words import interval_text, level_text
+from xent.io.metric_names import MetricNames
 from xent.io.report.glyphs import Span, interval_glyph
 from xent.io.report.markup import breakable, element
 from xent.io.report.page import Section
@@ -112,13 +113,13 @@ def _table(comparison: Comparison, differences: Sequence[Difference], caption: s
         Column(level_text(comparison.level)),
         Column("p", True),
     ]
-    lines = ([*_cells(one, sliced=sliced, several=several)] for one in differences)
+    names = MetricNames(differences)
+    lines = ([*_cells(one, names(one, named), sliced=sliced, several=several)] for one in differences)
     return table(caption, columns, rows_within(lines, most_bytes, heads=2 if sliced else 1), filterable=sliced)
 
 
-def _cells(one: Difference, *, sliced: bool, several: bool) -> Iterator[Cell]:
+def _cells(one: Difference, name: str, *, sliced: bool, several: bool) -> Iterator[Cell]:
     # Names are broken where they may be, so that the finding is seen on a phone, and the p-value on a screen.
-    name = one.name if one.label is None else f"{named(one.label)} ({one.name})"
     yield Cell(tuple(breakable(name)), title=named(one.signature))
     if sliced:
         yield Cell(tuple(breakable("all" if one.slice is None else named(slice_name(one.slice)))))

@@ -13,6 +13,7 @@ from xent.io.exporters.plain import table_size
 from xent.io.figures import is_curve
 from xent.io.health_words import health_sentences
 from xent.io.interval_words import interval_text, level_text
+from xent.io.metric_names import MetricNames
 from xent.io.report.glyphs import Span, interval_glyph, shape_glyph
 from xent.io.report.markup import Child, breakable, element
 from xent.io.report.page import Section
@@ -37,23 +38,19 @@ MOST_LISTED = 8
 _BETTER = {"lower": "lower ↓", "higher": "higher ↑"}
 
 
-def name_of(metric: MetricResult) -> str:
-    """What a metric is called."""
-    return metric.name if metric.label is None else f"{named(metric.label)} ({metric.name})"
-
-
 def cards(result: Result) -> ET.Element | None:
     """The first values, large enough to be seen first."""
     numbers = [metric for metric in result.metrics if _is_number(metric.value)][:MOST_CARDS]
-    return element("div", *map(_card, numbers), class_="cards") if numbers else None
+    names = MetricNames(result.metrics)
+    return element("div", *(_card(metric, names(metric, named)) for metric in numbers), class_="cards") if numbers else None
 
 
-def _card(metric: MetricResult) -> ET.Element:
+def _card(metric: MetricResult, name: str) -> ET.Element:
     better = {"lower": "lower is better", "higher": "higher is better"}.get(metric.direction)
     sure = interval_text(metric.ci)
     return element(
         "div",
-        element("div", *breakable(name_of(metric)), class_="name"),
+        element("div", *breakable(name), class_="name"),
         element("div", number_text(metric.value), class_="value", title=repr(metric.value)),
         element("div", sure, class_="sure", title=level_text(metric.ci.level)) if sure and metric.ci else None,
         element("div", better, class_="better") if better else None,
@@ -68,19 +65,20 @@ def metric_section(result: Result) -> list[Section]:
         return []
     notes = [Column("notes")] if any(health_sentences(metric) for metric in shown) else []
     columns = [Column("metric"), Column("value", True), Column("interval"), Column("better"), Column("rows", True), *notes]
-    rows = rows_within(([*_metric_cells(metric)][: len(columns)] for metric in shown), METRIC_BYTES)
+    called = MetricNames(result.metrics)
+    rows = rows_within(([*_metric_cells(metric, called(metric, named))][: len(columns)] for metric in shown), METRIC_BYTES)
     parts = [table("Values of all rows", columns, rows)]
     names = _class_names(result)
     by_class = [metric for metric in shown if isinstance(metric.value, list) and len(metric.value) == len(names) > 0 and _is_flat(metric)]
     if by_class:
         lines = ([text_cell(name), *(number_cell(metric.value[at]) for metric in by_class)] for at, name in enumerate(names))
-        heads = [Column("class"), *(Column(name_of(metric), True) for metric in by_class)]
+        heads = [Column("class"), *(Column(called(metric, named), True) for metric in by_class)]
         parts.append(table("Values of every class", heads, rows_within(lines, CLASS_BYTES), filterable=True))
     return [Section("Metrics", parts)]
 
 
-def _metric_cells(metric: MetricResult) -> Iterator[Cell]:
-    yield Cell(tuple(breakable(name_of(metric))), title=named(metric.signature))
+def _metric_cells(metric: MetricResult, name: str) -> Iterator[Cell]:
+    yield Cell(tuple(breakable(name)), title=named(metric.signature))
     yield number_cell(metric.value) if _is_number(metric.value) else Cell(_listed(metric.value))
     method = "" if metric.ci is None else f"{level_text(metric.ci.level)}, {named(metric.ci.method)}"
     yield Cell(interval_text(metric.ci), class_="interval", title=method or None)
@@ -133,11 +131,12 @@ def _slice_table(
     first = next(iter(metrics), None)
     better = {"lower": -1.0, "higher": 1.0}.get(metrics[first].direction if first else "none")
     ordered = sorted(slices.items(), key=lambda item: _badness(item[1].get(first), better)) if better else list(slices.items())
+    names = MetricNames(metrics.values())
     columns = [
         *(Column(name) for name in way),
         Column("rows", True),
         *([] if shapes is None else [Column("losses")]),
-        *(Column(name_of(metric), True) for metric in metrics.values()),
+        *(Column(names(metric, named), True) for metric in metrics.values()),
     ]
     lines = (
         [
@@ -148,7 +147,7 @@ def _slice_table(
         ]
         for keys, found in ordered
     )
-    order = f", the worst {name_of(metrics[first])} first" if first and better else ""
+    order = f", the worst {names(metrics[first], named)} first" if first and better else ""
     marked = "; a stroke marks the value of all rows" if pictures else ""
     drawn = "" if shapes is None else f"; {shapes.sentence()}"
     caption = f"{len(slices):,} slices by {named(', '.join(way))}{order}{marked}{drawn}"
@@ -278,11 +277,12 @@ def _prediction(found: Found, record: dict[str, Any]) -> Cell:
 
 def data_section(result: Result) -> list[Section]:
     """What was read, and what was done to it."""
+    names = MetricNames(result.metrics)
     lines: dict[str, list[str]] = {}
     for metric in result.metrics:
         for sentence in health_sentences(metric):
-            lines.setdefault(sentence, []).append(name_of(metric))
-    told: list[Child] = [element("li", f"{', '.join(names)}: {sentence}") for sentence, names in itertools.islice(lines.items(), 50)]
+            lines.setdefault(sentence, []).append(names(metric, named))
+    told: list[Child] = [element("li", f"{', '.join(alike)}: {sentence}") for sentence, alike in itertools.islice(lines.items(), 50)]
     health: Child = element("ul", *told) if told else "nothing was clipped and nothing renormalised"
     has_health = any(metric.health is not None for metric in result.metrics)
     return [Section("Data", [facts([*data_facts(result.data), *([("health of the predictions", health)] if has_health else [])])])]
