@@ -74,3 +74,34 @@ def test_programs_read_what_they_read_before(xent, scores):
     assert [metric["name"] for metric in metrics] == ["auc", "auc", "auc", "binary_crossentropy"]
     lines = xent("eval", scores, *CURVES, "-f", "csv").out.splitlines()[1:]
     assert [line.split(",")[0] for line in lines] == ["auc", "auc", "auc", "binary_crossentropy"]
+
+
+NEEDS = "a binary metric needs one probability for each label, and there are 3 for 1"
+DIGITS = "label,p_a,p_b,p_c\na,0.5,0.25,0.25\nb,0.25,0.5,0.25\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        (["eval", "digits.csv"], "digits.csv: "),
+        (["eval", "digits.csv", "--by", "label"], "digits.csv: "),
+        (["eval", "digits.csv", "--ci", "0.9"], "digits.csv: "),
+        (["compare", "digits.csv", "digits.csv"], ""),
+        (["compare", "digits.csv", "digits.csv", "--rows", "0", "--by", "label"], ""),
+    ],
+)
+@pytest.mark.parametrize(("metric", "name"), [("bce", "binary_crossentropy"), ("mine=bce:label_smoothing=0.1", "mine")])
+def test_what_all_rows_lack_is_told_with_the_metric(xent, folder, command, place, metric, name):
+    (folder / "digits.csv").write_text(DIGITS)
+    ended = xent(*command, "-m", metric, "-m", "cce")
+    assert (ended.status, ended.out) == (3, "")
+    assert ended.err.splitlines()[-1].startswith(f"xent: error: {place}{name}: {NEEDS}")
+
+
+def test_a_row_that_is_wrong_for_all_is_told_without_one(xent, folder):
+    (folder / "scores.csv").write_text("label,score\n1,0.5\n0,7\n")
+    assert (
+        xent("eval", "scores.csv", "-m", "bce")
+        .err.splitlines()[-2]
+        .startswith("xent: error: scores.csv: column 'score', row 2: prediction 7")
+    )

@@ -17,7 +17,7 @@ from xent.core.paired import Change, Pairing, change_over_folds, counted, pairin
 from xent.core.row_values import row_values
 from xent.core.slices import SlicedTally
 from xent.core.states import State, WeightedSum
-from xent.core.tally import Need, Tally
+from xent.core.tally import Need, Tally, objections_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,10 +138,11 @@ class Paired(Tally):
         metric = self.row_metric
         if self.carried and metric is not None:
             need, lift = self._need(metric, metric.lift), cast("MeanOf", metric.lift)
-            base, candidate = need.view(marked), view_of_candidate(need, marked)
-            before, weights = row_values(base, lift)
-            with _placed(candidate):
-                after, _ = row_values(candidate, lift)
+            with objections_of(lambda: metric.name):
+                base, candidate = need.view(marked), view_of_candidate(need, marked)
+                before, weights = row_values(base, lift)
+                with _placed(candidate):
+                    after, _ = row_values(candidate, lift)
             self.carriers.add(block, before, after, weights)
         super()._add_lifted(marked, block)
 

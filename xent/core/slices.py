@@ -50,7 +50,7 @@ class SlicedTally(Tally):
         assert block.groups is not None
         for part, ways in self._parts(marked, block.groups):
             assert part.groups is not None
-            states = {need: need.lift(need.view(part)) for need in self.needs}
+            states = self._lifted(part)
             counts, weights = amounts_of(part if marked is block else block.grouped(part.groups))
             for way in ways:
                 places = part.groups.places[way]

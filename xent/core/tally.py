@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from xent.core import digest
 from xent.core.derived import extremes, label_extremes, lie_in_unit_interval, weight_extremes
-from xent.core.errors import DomainError, UsageError
+from xent.core.errors import DataError, DomainError, UsageError
 from xent.core.exact import ExactSum
 from xent.core.folds import dealt
 from xent.core.groups import regrouped
@@ -161,7 +163,19 @@ class Tally:
 
     def _add_lifted(self, marked: Batch, block: Batch) -> None:
         """Adds the rows of a block, which are seen with the weight NaN where a value is missing."""
-        self.add({need: need.lift(need.view(marked)) for need in self.needs}, *amounts_of(block))
+        self.add(self._lifted(marked), *amounts_of(block))
+
+    def _lifted(self, rows: Batch) -> dict[Any, State]:
+        """What each need lifts from some rows."""
+        states = {}
+        for need in self.needs:
+            with objections_of(partial(self._asking_for, need)):
+                states[need] = need.lift(need.view(rows))
+        return states
+
+    def _asking_for(self, need: Any) -> str | None:
+        """The first metric that needs it, by its name in the result."""
+        return next((metric.name for metric in self.metrics if need in replace(self, metrics=[metric]).needs), None)
 
     def add(self, states: Mapping[Any, State], counts: Array, weights: ExactSum) -> None:
         """Adds what was lifted from some rows, with their number and weight in every slice."""
@@ -297,6 +311,19 @@ class Tally:
 
     def _state(self, metric: Metric, lift: Lift | None) -> State | None:
         return None if lift is None else self.states.get(self._need(metric, lift))
+
+
+@contextmanager
+def objections_of(name: Callable[[], str | None]) -> Iterator[None]:
+    """Tells what is wrong with all of the rows, as their shape, with the name of the metric that cannot use them."""
+    try:
+        yield
+    except DataError as error:
+        # A single value is told with its place, and is wrong for whoever takes such values.
+        whose = None if isinstance(error, DomainError) else name()
+        if whose is None:
+            raise
+        raise DataError(f"{whose}: {error}") from error
 
 
 def amounts_of(block: Batch) -> tuple[Array, ExactSum]:
