@@ -46,6 +46,7 @@ PAIRS = [
     (5, "fail", ["acc[country=*] >= 0"]),
     (5, "fail", ["acc >= 0 min_rows=4"]),
     (0, "pass", ["bce <= 0.42 severity=warn"]),
+    (0, "none", ["acc[country=*] >= 0 severity=warn", "bce <= 0.42 min_rows=9 severity=warn"]),
     (0, "pass", ["acc[country=*] >= 0 severity=warn", "bce <= 1"]),
 ]
 

@@ -353,6 +353,8 @@ def test_the_verdict_is_that_of_the_gates_that_may_stop():
     assert of(("error", "inconclusive"), ("error", "error")) == "fail"
     assert of(("error", "inconclusive"), ("error", "fail")) == "fail"
     assert of(("warn", "fail"), ("warn", "error"), ("error", "pass")) == "pass"
+    assert of(("warn", "fail"), ("warn", "error")) == "pass"
+    assert of(("warn", "error"), ("warn", "error")) == "none"
 
 
 def test_a_reason_is_never_rounded_to_the_contrary():

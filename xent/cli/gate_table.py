@@ -30,5 +30,5 @@ def gate_parts(result: Result | Comparison) -> list[Any]:
         where = [Text(printable(slice_text(gate)))] if sliced else []
         outcome = Text(outcome_word(gate), style=STYLES[gate["outcome"]] if gate["severity"] == "error" else "yellow")
         table.add_row(Text(printable(gate["gate"])), *where, outcome, Text(printable(gate["reason"])))
-    style = "green" if result.verdict == "pass" else "yellow" if result.verdict == "inconclusive" else "red"
+    style = "green" if result.verdict == "pass" else "red" if result.verdict == "fail" else "yellow"
     return ["", table, Text(verdict_sentence(result), style=f"bold {style}")]

@@ -79,7 +79,7 @@ def level_needed(gates: Iterable[Gate]) -> float | None:
 
 
 def verdict_of(gates: Sequence[Mapping[str, Any]]) -> Verdict:
-    """What the records of gates mean together; those that only warn have no part in it.
+    """What the records of gates mean together; those that only warn have no part in it, but that one of them was measured.
 
     >>> verdict_of([{"severity": "error", "outcome": "pass"}, {"severity": "warn", "outcome": "fail"}])
     'pass'
@@ -89,7 +89,10 @@ def verdict_of(gates: Sequence[Mapping[str, Any]]) -> Verdict:
     outcomes = {gate["outcome"] for gate in gates if gate["severity"] == "error"}
     if outcomes & {"fail", "error"}:
         return "fail"
-    return "inconclusive" if "inconclusive" in outcomes else "pass"
+    if "inconclusive" in outcomes:
+        return "inconclusive"
+    # Those that only warn stop nothing; but where not one was measured, nothing has passed.
+    return "none" if all(gate["outcome"] == "error" for gate in gates) else "pass"
 
 
 def with_gated(specs: Sequence[Spec], gates: Iterable[Gate]) -> list[Spec]:

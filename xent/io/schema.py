@@ -143,7 +143,8 @@ RESULT: dict[str, Any] = {
             "gates": {"type": "array", "items": _ref("gate"), "description": "What became of every gate, slice by slice."},
             "verdict": {
                 "enum": ["pass", "fail", "inconclusive", "none"],
-                "description": "Of all gates of severity error: fail where one failed or could not be measured; none without gates.",
+                "description": "Of all gates of severity error: fail where one failed or could not be measured; none without gates, "
+                "and where all only warn and none was measured.",
             },
         },
     ),
