@@ -64,6 +64,26 @@ def test_clusters_and_seeds(xent, table):
     assert intervals(xent(*run, "--cluster", "user", "--seed", "5", "--chunk-rows", "7", "--threads", "2")) == other
 
 
+def test_the_bootstrap_draws_by_the_seed(xent, folder):
+    """The same seed gives the same bits, and another one an interval much like it."""
+    chance = np.random.default_rng(3)
+    labels = chance.integers(0, 2, 400)
+    rows = zip(labels, chance.normal(labels).clip(-3, 4) / 7 + 3 / 7, strict=True)
+    (folder / "steps.csv").write_text("label,score\n" + "".join(f"{label},{score:.6f}\n" for label, score in rows))
+    run = ("eval", "steps.csv", "-m", "sensitivity_at_specificity:specificity=0.8", "--ci", "0.9")
+    plain, zero, five, again, negative = (
+        intervals(xent(*run, *more))
+        for more in ((), ("--seed", "0"), ("--seed", "5"), ("--seed", "5", "--chunk-rows", "7", "--threads", "2"), ("--seed", "-5"))
+    )
+    assert plain == zero
+    assert five == again
+    assert len({str(one) for one in (plain, five, negative)}) == 3
+    values = [only[0][2] for only in (plain, five, negative)]
+    assert values == [values[0]] * 3
+    errors = [only[0][3] for only in (plain, five, negative)]
+    assert errors == pytest.approx([errors[0]] * 3, rel=0.15)
+
+
 @pytest.mark.parametrize(
     "options", [(), ("--cluster", "user"), ("--cluster", "user", "--seed", "3"), ("--by", "country", "--cluster", "user")]
 )

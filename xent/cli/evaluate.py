@@ -52,7 +52,7 @@ CONVENTIONS = ("keras", "exact", "sklearn", "torch")
 @click.option("--group", metavar="COL", help="Rows of one value are the documents of one query, for metrics of rankings.")
 @click.option("--ci", metavar="LEVEL", type=float, help="Confidence intervals of this level, such as 0.95, for every metric and slice.")
 @click.option("--cluster", metavar="COL", help="Rows of one value are correlated, as those of one user are; for --ci.")
-@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Deals rows into other folds, where --ci uses folds.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Other folds and other samples, where --ci uses such.")
 @click.option(
     "--by",
     multiple=True,

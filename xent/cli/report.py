@@ -44,7 +44,7 @@ SAVED = (".json", ".state")
 )
 @click.option("--ci", metavar="LEVEL", type=float, default=0.95, show_default=True, help="Level of the confidence intervals.")
 @click.option("--cluster", metavar="COL", help="Rows of one value are correlated, as those of one user are.")
-@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Deals rows into other folds, where intervals use folds.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Other folds and other samples, where --ci uses such.")
 @click.option("--worst", metavar="N", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many of the worst rows.")
 @click.option("--key", "keys", metavar="COL", multiple=True, help="Column that tells which row it is, shown with the worst; repeatable.")
 @from_logits_option

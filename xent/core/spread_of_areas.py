@@ -95,7 +95,7 @@ class OfArea:
     def lift(self) -> Lift:
         return InFolds(self.tables) if self.clustered else SingleOr(self.tables, nothing)
 
-    def estimate(self, metric: Any, state: ScoreTables, extra: Any, level: float) -> Estimate:
+    def estimate(self, metric: Any, state: ScoreTables, extra: Any, level: float, seed: int) -> Estimate:
         value = metric.finish(state)[0]
         state = state.compact()
         columns = [(state.table(0, 2 * column), state.table(0, 2 * column + 1)) for column in range(state.size // 2)]

@@ -69,7 +69,7 @@ class OfBins:
     def lift(self) -> Lift:
         return InFolds(self.state) if self.squares is None else self.squares
 
-    def estimate(self, metric: Any, state: Any, extra: Any, level: float) -> Estimate:
+    def estimate(self, metric: Any, state: Any, extra: Any, level: float, seed: int) -> Estimate:
         value = metric.finish(state)[0]
         if np.isnan(value).any() or (not isinstance(extra, Folded) and extra.cells.compact().not_finite().any()):
             return unknown(value, "debiased")
@@ -99,7 +99,7 @@ class OfBins:
 class OfSquaredBins(OfFolds):
     """The spread of the root of Σ gap² over bins by weight, of one column of bins or of each: that of its square, less what is chance."""
 
-    def estimate(self, metric: Any, state: Any, extra: Folded, level: float) -> Estimate:
+    def estimate(self, metric: Any, state: Any, extra: Folded, level: float, seed: int) -> Estimate:
         value = metric.finish(state)[0]
         gaps, folds = gaps_of(metric, state, extra)
         if folds is None or len(folds.sums) < 2 or np.isnan(value).any():
@@ -121,7 +121,7 @@ class OfSquare(OfFolds):
     is negative, the interval still says how much there may be. The standard error is that of a normal variable of equal interval.
     """
 
-    def estimate(self, metric: Any, state: Any, extra: Folded, level: float) -> Estimate:
+    def estimate(self, metric: Any, state: Any, extra: Folded, level: float, seed: int) -> Estimate:
         replicates = extra.replicates(metric.square)
         if len(replicates) < 2:
             return unknown(math.nan, "jackknife")

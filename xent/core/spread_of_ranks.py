@@ -35,7 +35,7 @@ class OfRanks:
     def lift(self) -> Lift | None:
         return InFolds(self.errors) if self.clustered else None
 
-    def estimate(self, metric: Metric, state: ErrorCounts, extra: Folded | None, level: float) -> Estimate:
+    def estimate(self, metric: Metric, state: ErrorCounts, extra: Folded | None, level: float, seed: int) -> Estimate:
         value = float(metric.finish(state)[0])
         folds = math.inf if extra is None else np.count_nonzero(extra.rows)
         if folds < 2:

@@ -54,7 +54,7 @@ class Content(NamedTuple):
 
 
 class Confidence(NamedTuple):
-    """What intervals are wanted: their level, the seed of the folds that rows are dealt into, and whether rows come in clusters."""
+    """What intervals are wanted: their level, the seed of folds and random numbers, and whether rows come in clusters."""
 
     level: float
     seed: int = 0
@@ -291,7 +291,8 @@ class Tally:
         extra = self._state(metric, spread.lift)
         # Squares may be too large for a float where values are not; then there is no interval, and no reason for a warning.
         with np.errstate(over="ignore", invalid="ignore"):
-            found = spread.estimate(metric, state.take(group), None if extra is None else extra.take(group), self.confidence.level)
+            beside = None if extra is None else extra.take(group)
+            found = spread.estimate(metric, state.take(group), beside, self.confidence.level, self.confidence.seed)
         if np.ndim(found.standard_error) == 0 and not math.isfinite(found.standard_error):
             return None, None
         error, low, high = (_plain(np.asarray(number)) for number in within(found, metric.row.range)[:3])

@@ -70,8 +70,8 @@ class Spread(Protocol):
     def lift(self) -> Lift | None:
         """What is lifted from the rows beside the metric's own state; None where that state says all."""
 
-    def estimate(self, metric: Metric, state: Any, extra: Any, level: float) -> Estimate:
-        """The spread of the value of a state of one group, given what `lift` made of the same rows."""
+    def estimate(self, metric: Metric, state: Any, extra: Any, level: float, seed: int) -> Estimate:
+        """The spread of the value of a state of one group, given what `lift` made of the same rows; `seed` is that of random numbers."""
 
 
 def around(value: Any, standard_error: Any, df: float, level: float, method: str) -> Estimate:
@@ -96,7 +96,7 @@ class OfFolds:
     def lift(self) -> InFolds:
         return InFolds(self.inner)
 
-    def estimate(self, metric: Metric, state: Any, extra: Folded, level: float) -> Estimate:
+    def estimate(self, metric: Metric, state: Any, extra: Folded, level: float, seed: int) -> Estimate:
         value = metric.finish(state)[0]
         replicates = extra.replicates(metric.finish)
         if len(replicates) < 2:
@@ -158,7 +158,7 @@ class OfMean:
     def lift(self) -> SquaresOf:
         return SquaresOf(self.mean)
 
-    def estimate(self, metric: Metric, state: WeightedSum, extra: Squares, level: float) -> Estimate:
+    def estimate(self, metric: Metric, state: WeightedSum, extra: Squares, level: float, seed: int) -> Estimate:
         count = int(state.count[0])
         value = float(metric.finish(state)[0])
         weight, squares = state.weight, extra
@@ -291,9 +291,9 @@ class OfCells:
     def lift(self) -> Lift:
         return SingleOr(self.cells, squared_weights) if self.events else SquaredWeights(self.cells)
 
-    def estimate(self, metric: Metric, state: CellCounts | Crosstab, extra: Any, level: float) -> Estimate:
+    def estimate(self, metric: Metric, state: CellCounts | Crosstab, extra: Any, level: float, seed: int) -> Estimate:
         if isinstance(extra, Folded):
-            return OfFolds(self.cells).estimate(metric, state, extra, level)
+            return OfFolds(self.cells).estimate(metric, state, extra, level, seed)
         value = metric.finish(state)[0]
         run = state.cells.compact()
         weights, squares = to_float(run.amounts()), to_float(extra.cells.compact().amounts())
@@ -303,8 +303,8 @@ class OfCells:
         if effective < 1.0 + _LEAST_DF:
             return unknown(value, "infinitesimal jackknife")
         if self.in_steps:
-            return _drawn_anew(metric, state, value, weights, squares, level)
-        moves, steps = _moves(weights, squares)
+            return _drawn_anew(metric, state, value, weights, squares, level, seed)
+        moves, steps = _moves(weights, squares, seed)
         total = np.zeros(np.shape(value))
         for start in range(0, len(moves), _AT_ONCE):
             at = slice(start, start + _AT_ONCE)
@@ -318,10 +318,12 @@ class OfCells:
         return around(value, error, effective - 1.0, level, "infinitesimal jackknife")
 
 
-def _drawn_anew(metric: Metric, state: CellCounts | Crosstab, value: Any, weights: Array, squares: Array, level: float) -> Estimate:
+def _drawn_anew(
+    metric: Metric, state: CellCounts | Crosstab, value: Any, weights: Array, squares: Array, level: float, seed: int
+) -> Estimate:
     """The bootstrap: rows drawn with replacement fall into the cells by a Poisson law, weighted ones by one of equal mean and variance."""
     sizes = np.divide(squares, weights, out=np.ones(len(weights)), where=weights > 0.0)
-    random = np.random.default_rng(len(weights))
+    random = _random(len(weights), seed)
     rates = weights / sizes
     parts = [random.poisson(rates, (_DRAWS_AT_ONCE, len(rates))) * sizes for _ in range(_DRAWS // _DRAWS_AT_ONCE)]
     draws = np.concatenate([_values(metric, state, part) for part in parts])
@@ -329,7 +331,7 @@ def _drawn_anew(metric: Metric, state: CellCounts | Crosstab, value: Any, weight
     return Estimate(np.nanstd(draws, axis=0, ddof=1), np.minimum(low, value), np.maximum(high, value), "bootstrap")
 
 
-def _moves(weights: Array, squares: Array) -> tuple[Array, Array]:
+def _moves(weights: Array, squares: Array, seed: int) -> tuple[Array, Array]:
     """Directions to move the cells in, shape (m, cells), whose squared slopes add up to Σ w² D², and the steps to take.
 
     By cell, half a row of mean weight is a step. Where cells are many, directions are drawn: the slope along Σ ±√(Σ w²) has the
@@ -339,8 +341,13 @@ def _moves(weights: Array, squares: Array) -> tuple[Array, Array]:
     if len(weights) <= _FEW:
         # Cells in which all rows have the weight 0 do not move.
         return np.diag(roots), np.divide(0.5 * roots, weights, out=np.ones(len(weights)), where=weights > 0.0)
-    signs = np.random.default_rng(len(weights)).integers(0, 2, (_FEW, len(weights))) * 2 - 1
+    signs = _random(len(weights), seed).integers(0, 2, (_FEW, len(weights))) * 2 - 1
     return signs * roots / math.sqrt(_FEW), np.full(_FEW, _STEP)
+
+
+def _random(cells: int, seed: int) -> np.random.Generator:
+    """Random numbers for so many cells; 64 bits of the seed count, as where rows are dealt into folds."""
+    return np.random.default_rng([cells, seed & (2**64 - 1)])
 
 
 def _slopes(metric: Metric, state: CellCounts | Crosstab, weights: Array, moves: Array, steps: Array) -> Array:
