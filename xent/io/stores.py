@@ -12,12 +12,13 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import IO, Any, NamedTuple, Protocol, TypeVar
 
-from xent.core.errors import DataError, NothingEvaluated, UsageError, XentError
+from xent.core.errors import DataError, NothingEvaluated, UsageError
 from xent.io.range_file import Fetch
 from xent.io.sources import is_data, natural_order
+from xent.io.store_errors import as_data_errors, is_transient
 from xent.io.tables import first_line
 from xent.io.urls import Url, parsed, shown
 
@@ -43,9 +44,6 @@ _TELL_VERSIONS = (
 """What file systems call that by which versions of an object differ, without hyphens and underscores."""
 
 _NO_SEPARATORS = str.maketrans("", "", "-_")
-
-_TRY_AGAIN = (408, 425, 429)
-"""Statuses of HTTP below 500 that pass."""
 
 
 class Object(NamedTuple):
@@ -115,13 +113,13 @@ class ArrowStore:
     """A bucket or container of S3, Google Cloud Storage or Azure."""
 
     def __init__(self, root: Url, retries: int) -> None:
-        with _told(str(root)):
+        with as_data_errors(str(root)):
             self._system, self._base = _s3(root, retries) if root.scheme == "s3" else _from_uri(root, retries)
 
     def find(self, url: str) -> list[str]:
         from pyarrow.fs import FileType
 
-        with _told(url):
+        with as_data_errors(url):
             parts = parsed(url)
             names = parts.path.strip("/").split("/")
             if any(map(_is_pattern, names)):
@@ -166,18 +164,18 @@ class ArrowStore:
                         yield from self._matching(one.path, below)
 
     def open(self, url: str) -> Object:
-        with _told(url):
+        with as_data_errors(url):
             file = self._system.open_input_file(self._path(parsed(url)))
 
             def fetch(start: int, stop: int) -> bytes:
-                with _told(url):
+                with as_data_errors(url):
                     data: bytes = file.read_at(stop - start, start)
                     return _whole(data, stop - start)
 
             return Object(file.size(), _state(file), fetch)
 
     def state(self, url: str) -> Mapping[str, str]:
-        with _told(url), self._system.open_input_file(self._path(parsed(url))) as file:
+        with as_data_errors(url), self._system.open_input_file(self._path(parsed(url))) as file:
             return _state(file)
 
 
@@ -310,7 +308,7 @@ class FsspecStore:
             self._again(attempt)
 
     def _told(self, url: str) -> AbstractContextManager[None]:
-        return _told(url, tries=self._retries + 1)
+        return as_data_errors(url, tries=self._retries + 1)
 
     def _again(self, act: Callable[[], _T]) -> _T:
         """Does something, and again where it failed for a reason that may pass."""
@@ -351,18 +349,6 @@ def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return [f"{key} was {before[key]} and is {now[key]}" for key in before if key in now and before[key] != now[key]]
 
 
-def is_transient(error: BaseException) -> bool:
-    """Whether the same may succeed later: a server that is overloaded or restarts, a connection that was cut, no answer in time."""
-    if isinstance(error, FileNotFoundError) and error.__cause__ is not None:
-        return is_transient(error.__cause__)  # fsspec says so of whatever kept it from asking a server of HTTP.
-    status = getattr(error, "status", None)
-    if isinstance(status, int) and status:
-        return status >= 500 or status in _TRY_AGAIN
-    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError | ValueError):
-        return False
-    return isinstance(error, OSError | EOFError) or type(error).__module__.startswith("aiohttp")
-
-
 def _pauses(retries: int) -> list[float]:
     """The seconds to wait before each new try."""
     return [min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(number, 30)) for number in range(retries)]
@@ -372,33 +358,6 @@ def _whole(data: bytes, size: int) -> bytes:
     if len(data) != size:
         raise EOFError(f"{len(data)} bytes came where {size} were asked for")
     return data
-
-
-@contextmanager
-def _told(url: str, tries: int = 1) -> Iterator[None]:
-    """Turns what the libraries raise into a `DataError` that names the object and says what a person can do something about."""
-    try:
-        yield
-    except XentError:
-        raise
-    except ImportError as error:  # There are builds of pyarrow without some of the stores.
-        raise UsageError(f"{shown(url)}: {first_line(error)}") from error
-    except Exception as error:  # Every file system raises its own.
-        tried = f" (tried {tries} times)" if tries > 1 and is_transient(error) else ""
-        raise DataError(f"{shown(url)}: {_reason(error)}{tried}") from error
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, FileNotFoundError) and error.__cause__ is not None:
-        return _reason(error.__cause__)
-    status, message = getattr(error, "status", None), getattr(error, "message", "")
-    if isinstance(status, int) and status:
-        return f"the server answers {status} {message}".rstrip()
-    if isinstance(error, FileNotFoundError):
-        return "no such object"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return first_line(error)
 
 
 def _is_file(found: Any) -> bool:

@@ -1,9 +1,11 @@
-"""What of a URL may be seen."""
+"""What of a URL may be seen, and of what a store says of it."""
 
 from __future__ import annotations
 
 import pytest
 
+from xent.core.errors import DataError
+from xent.io.store_errors import as_data_errors
 from xent.io.urls import is_url, path_of, scrubbed, shown
 
 
@@ -50,3 +52,44 @@ def test_what_is_a_url():
 def test_the_path_has_neither_host_nor_query():
     assert path_of("s3://bucket/k=1/a.csv?region=eu/k=2") == "/k=1/a.csv"
     assert path_of("k=1/a?.csv") == "k=1/a?.csv"
+
+
+GOOGLE = (
+    "google::cloud::Status(UNAVAILABLE: Retry policy exhausted, with a last message of {0} error_info={{reason=, domain=, "
+    "metadata={{gcloud-cpp.retry.on-entry=false, gcloud-cpp.retry.original-message={0}}}}})"
+)
+
+
+class Refused(OSError):
+    """What aiohttp raises, as far as it matters: a status and what the server says of it."""
+
+    status, message = 503, "busy " * 200
+
+
+@pytest.mark.parametrize(
+    ("error", "begins", "ends"),
+    [
+        (
+            OSError(GOOGLE.format("CURL error [7]=Could not connect to server")),
+            "UNAVAILABLE: Retry policy exhausted, with a last message of CURL error [7]=Could not connect to server",
+            "",
+        ),
+        (OSError("google::cloud::Status(NOT_FOUND: no such bucket)"), "NOT_FOUND: no such bucket", ""),
+        (
+            OSError("When getting information: " + "tried and " * 200 + "could not connect"),
+            "When getting information: ",
+            "could not connect",
+        ),
+        (OSError("AWS Error ACCESS_DENIED\nand much more"), "AWS Error ACCESS_DENIED", ""),
+        (Refused(), "the server answers 503 busy", "busy"),
+        (FileNotFoundError(), "no such object", ""),
+    ],
+)
+def test_what_a_store_says_is_one_line_of_a_sensible_length(error, begins, ends):
+    with pytest.raises(DataError) as told, as_data_errors("gs://bucket/a.csv"):
+        raise error
+    text = str(told.value)
+    assert text.startswith(f"gs://bucket/a.csv: {begins}")
+    assert text.endswith(ends or begins)
+    assert len(text) <= len("gs://bucket/a.csv: ") + 320
+    assert "\n" not in text
