@@ -307,10 +307,11 @@ def test_what_does_not_fit_is_named(xent, models, folder):
     write(folder / "short.csv", y_true[:100], candidate[:100])
     assert error_of(xent, "main.csv", "short.csv") == "main.csv: has more rows than the 100 of short.csv"
     assert error_of(xent, "short.csv", "main.csv") == "main.csv: has more rows than the 100 of short.csv"
-    assert error_of(xent, "main.csv", "short.csv", "--on", "nope") == "main.csv: there is no column 'nope'"
+    there = "there are 8 columns {}, country .. p_eel"
+    assert error_of(xent, "main.csv", "short.csv", "--on", "nope") == f"main.csv: there is no column 'nope'; {there.format('id')}"
     text = (folder / "pull.csv").read_text()
     (folder / "nokey.csv").write_text(text.replace("id,", "other,", 1))
-    assert error_of(xent, "main.csv", "nokey.csv", "--on", "id") == "nokey.csv: there is no column 'id'"
+    assert error_of(xent, "main.csv", "nokey.csv", "--on", "id") == f"nokey.csv: there is no column 'id'; {there.format('other')}"
     (folder / "null.csv").write_text(text.replace("\nk3,", "\n,"))
     assert error_of(xent, "main.csv", "null.csv", "--on", "id").startswith("null.csv: column 'id', row 4: ")
     (folder / "twice.csv").write_text(text + text.splitlines()[3] + "\n")

@@ -63,7 +63,7 @@ def test_values(args, value):
     ("args", "status", "said"),
     [
         (("a.csv", "--classes", "a,a"), 2, "--classes names 'a' twice"),
-        (("a.csv", "--classes", "a,b,c"), 2, "--classes names 3 classes, and there are 2 prediction columns"),
+        (("a.csv", "--classes", "a,b,c"), 2, "--classes names 3 classes, and there are 2 predictions a row"),
         (("a.csv", "--weight", "w,v"), 2, "--weight takes one column, and 'w,v' names 2"),
         (("-", "-", "--input-format", "csv"), 2, "standard input (-) can be read only once"),
         (("a.csv", "--where", "w is 1"), 2, "only ==, !=, <, <=, >, >= and in compare"),

@@ -87,6 +87,8 @@ def command(
         raise UsageError("a page is not for a terminal; write it to a file: -o report.html")
     if output is not None:
         check_place("--output", output, [*request.sources, request.labels])
+        if output.suffix.lower() not in ("", ".html", ".htm"):
+            raise UsageError(f"--output {str(output)!r}: a page is HTML; name it {output.with_suffix('.html').name}")
     if _is_saved(request):
         _refuse_reading_options(context)
         text, status = _of_saved(request.sources[0], gating, compares="baseline" in _given(context))

@@ -360,7 +360,7 @@ class _Reader:
     def wrong(self, what: str) -> UsageError:
         rest = self.text[self.skip() :]
         found = f"there is {rest!r}" if rest else "it ends"
-        return UsageError(f"cannot read the gate {self.text!r}: expected {what}, but {found}\nwrite it as 'accuracy >= 0.8'")
+        return UsageError(f"cannot read the gate {self.text!r}: expected {what}, but {found}\nwrite it in quotes, as 'accuracy >= 0.8'")
 
 
 def _option_value(key: str, text: str) -> Any:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from xent.core.errors import UsageError
+from xent.core.errors import UnknownNameError, UsageError
 from xent.core.table import parameters_of, row_of
 
 if TYPE_CHECKING:
@@ -93,7 +93,13 @@ def parse_spec(text: str) -> Spec:
     ('mine', 'categorical_crossentropy', {'label_smoothing': 0.1, 'from_logits': True})
     """
     label, name, tail = _pieces(text)
-    row = row_named(name)
+    try:
+        row = row_named(name)
+    except UnknownNameError as error:
+        if label is None or len(label.split()) < 2:
+            raise
+        way_out = "what stands before = is a label, and parameters stand behind a colon, as in name:key=value"
+        raise UsageError(f"the metric {text!r}: {error}\n{way_out}") from error
     parameters: dict[str, Any] = {}
     for part in [] if tail is None else _split(tail):
         key, equals, value = (piece.strip() for piece in part.partition("="))

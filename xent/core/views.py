@@ -225,7 +225,10 @@ def as_values(batch: Batch, from_logits: bool) -> Batch:
     """
     y_true, y_pred = align(batch.y_true, batch.y_pred)
     if y_true.shape != y_pred.shape:
-        raise DataError(f"the metric needs as many labels as predictions, and there are {_many(y_true)} and {_many(y_pred)} a row")
+        exchanged = "; are the two exchanged?" if y_true.ndim == 2 and len(y_true) == y_pred.size else ""
+        raise DataError(
+            f"the metric needs as many labels as predictions, and there are {_many(y_true)} and {_many(y_pred)} a row{exchanged}"
+        )
     return batch if y_pred is batch.y_pred and y_true is batch.y_true else batch.replaced(y_true, y_pred)
 
 

@@ -18,7 +18,7 @@ from xent.io.class_labels import LabelDecoder, decoded
 from xent.io.columns import numbers_of, rows_where
 from xent.io.places import Place, open_source
 from xent.io.readers import open_place
-from xent.io.roles import Roles, class_names, resolve, resolve_label
+from xent.io.roles import Roles, class_names, require_columns, resolve, resolve_label
 from xent.io.shards import WHOLE, Shard, Share, shares
 from xent.io.sources import expand, partition_of, repeated
 
@@ -94,7 +94,7 @@ class Dataset:
         hard = len(self.roles.label) == 1
         self._decoder = LabelDecoder(self.classes if hard else None)
         for table in [*self._tables, *([self._labels] if self._labels else [])]:
-            _require_columns(table, self._columns(table), self._where)
+            require_columns(table, self._columns(table), first, self._where)
             if self._where is not None and table is not self._labels and self._labels is None:
                 table.restrict(self._where.columns, self._where.may_hold)
             numbers = {*self.roles.pred, *([self.roles.weight] if self.roles.weight else []), *(self.roles.label if not hard else ())}
@@ -179,7 +179,8 @@ class Dataset:
         if len(set(given)) < len(given):
             raise UsageError(f"--classes names {next(name for name in given if given.count(name) > 1)!r} twice")
         if width is not None and len(given) != width and not (width == 1 and len(given) == 2):
-            raise UsageError(f"--classes names {len(given)} classes, and there are {width} prediction columns")
+            there = "is 1 prediction" if width == 1 else f"are {width} predictions"
+            raise UsageError(f"--classes names {len(given)} classes, and there {there} a row")
         return tuple(given)
 
     @property
@@ -357,14 +358,6 @@ def open_dataset(request: Request) -> Dataset:
         A glob or directory holds nothing to read.
     """
     return Dataset(request)
-
-
-def _require_columns(table: Table, columns: Sequence[str], where: AllOf | None) -> None:
-    names = {field.name: field for field in table.fields}
-    for column in columns:
-        if column not in names:
-            flag = "" if where is None else where.flag_of(column)
-            raise DataError(f"{table.name}: {flag}there is no column {column!r}")
 
 
 def _numbers(name: str, chunk: Chunk, column: str, values: Column) -> npt.NDArray[Any]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xent.core.errors import DataError, UsageError
 from xent.io.sources import natural_order
 from xent.io.tables import Field
+
+if TYPE_CHECKING:
+    from xent.io.tables import Table
+    from xent.io.where import AllOf
 
 LABELS = ("label", "labels", "y_true", "target", "y", "class")
 """Names that are taken for the label where no flag names one."""
@@ -123,8 +127,28 @@ def _pick(name: str, names: Sequence[str], wanted: str, flag: str) -> tuple[str,
         elif found := in_order([column for column in names if fnmatch.fnmatchcase(column, piece)]):
             picked += found
         else:
-            raise DataError(f"{name}: {flag} {wanted}: there is no column {piece!r}; there are {_listed(names)}")
+            raise DataError(f"{name}: {flag} {wanted}: there is no column {piece!r}; {_hint(piece, names)}")
     return tuple(dict.fromkeys(picked))
+
+
+def require_columns(table: Table, columns: Sequence[str], first: Table, where: AllOf | None) -> None:
+    """Raises `DataError` where a table lacks one of the columns, which may be those of the `first` table or of a condition."""
+    names = [field.name for field in table.fields]
+    for column in columns:
+        if column not in names:
+            flag = "" if where is None else where.flag_of(column)
+            elsewhere = f", which {first.name} has" if column in [field.name for field in first.fields] else ""
+            hint = _hint(column, names)
+            quotes = f"\na text stands in quotes: '{column}'" if flag and hint == _there(names) else ""
+            raise DataError(f"{table.name}: {flag}there is no column {column!r}{elsewhere}; {hint}{quotes}")
+
+
+def _hint(wanted: str, names: Sequence[str]) -> str:
+    """What may have been meant, or what there is."""
+    import difflib
+
+    near = difflib.get_close_matches(wanted, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else _there(names)
 
 
 def _pick_one(name: str, names: Sequence[str], wanted: str | None, flag: str) -> tuple[str, ...]:
@@ -142,7 +166,7 @@ def _conventional_label(name: str, names: Sequence[str]) -> tuple[str, ...]:
     if found:
         _refuse_twice(name, found)
         raise DataError(f"{name}: which column is the label? {_listed(found)}\npass {_flags('--label', found)}")
-    raise DataError(f"{name}: no column is called {', '.join(LABELS)}; there are {_listed(names)}\n{_way_out(names)}")
+    raise DataError(f"{name}: no column is called {', '.join(LABELS)}; {_there(names)}\n{_way_out(names)}")
 
 
 def _refuse_twice(name: str, found: Sequence[str]) -> None:
@@ -180,7 +204,7 @@ def _conventional_pred(name: str, fields: Sequence[Field], only: bool) -> tuple[
     if not families:
         names = [field.name for field in fields]
         sought = "pred*, y_pred*, prob*, score*, logit* or p_*"
-        raise DataError(f"{name}: no column is called {sought}; there are {_listed(names)}\npass --pred COLUMN")
+        raise DataError(f"{name}: no column is called {sought}; {_there(names)}\npass --pred COLUMN")
     whole = [column for family in families.values() for column, rest in family if not rest]
     ambiguous = len(families) > 1 or (whole and sum(map(len, families.values())) > 1)
     if ambiguous:
@@ -233,6 +257,10 @@ def _one_or_list(names: tuple[str, ...]) -> Any:
 
 def _flags(flag: str, options: Sequence[str]) -> str:
     return " or ".join(f"{flag} {option}" for option in options[:4])
+
+
+def _there(names: Sequence[str]) -> str:
+    return f"there {'is' if len(names) == 1 else 'are'} {_listed(names)}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -57,12 +57,32 @@ def _expand_one(source: str, retries: int) -> list[str]:
         return found
     if os.path.exists(source) or not glob.has_magic(source):
         if not os.path.exists(source):
-            raise DataError(f"{source}: no such file")
+            raise DataError(f"{source}: no such file{_hint(source)}")
         return [source]
     found = natural_order([path for path in glob.glob(source, recursive=True) if os.path.isfile(path)])
     if not found:
         raise NothingEvaluated(f"{source}: no file matches")
     return found
+
+
+def _hint(source: str) -> str:
+    """What may have been meant by a name that no file has: that of another file, or a metric."""
+    import difflib
+
+    folder, name = os.path.split(source)
+    there = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
+    near = difflib.get_close_matches(name, there, n=1, cutoff=0.8)
+    if near:
+        return f"; did you mean {os.path.join(folder, near[0])}?"
+    if not source.isidentifier():
+        return ""
+    from xent.core.table import row_of
+
+    try:
+        row_of(source)
+    except UsageError:
+        return ""
+    return f"; a metric is named by -m {source}"
 
 
 def _data_files(folder: str) -> list[str]:

@@ -175,7 +175,7 @@ def unsealed(text: bytes, path: str, kind: str) -> dict[str, Any]:
     try:
         body = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is no {kind}: {_said(error)}") from error
+        raise DataError(f"{path}: is no {kind}: {_said(error)}\nxent eval --{kind} FILE writes one") from error
     if not isinstance(body, dict) or body.get("kind") != kind:
         what = f"is a result, not a {kind}" if isinstance(body, dict) and "verdict" in body else f"is no {kind}"
         raise DataError(f"{path}: {what}; xent eval --{kind} FILE writes one")
