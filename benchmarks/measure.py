@@ -27,7 +27,7 @@ class Run:
     Attributes
     ----------
     wall, cpu : seconds; `cpu` is user and system time of the process and of its children
-    peak : MiB of resident memory at most
+    peak : MiB of resident memory at most; of the process alone, unless its children were asked for
     out, err : what it printed
     ended : "done", "failed" or "stopped", which it was when its time was up
     """
@@ -40,8 +40,11 @@ class Run:
     ended: str
 
 
-def measure(command: Sequence[str], *, folder: Path, seconds: float) -> Run:
-    """Runs a command in a folder, for so many seconds at most."""
+def measure(command: Sequence[str], *, folder: Path, seconds: float, family: bool = False) -> Run:
+    """Runs a command in a folder, for so many seconds at most.
+
+    For the memory of the whole family the process and its children are looked at all the time, so the run takes longer than it would.
+    """
     # Compiled modules are kept, for every contender alike: it is how programs start on a user's machine.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     stopped = threading.Event()
@@ -55,11 +58,46 @@ def measure(command: Sequence[str], *, folder: Path, seconds: float) -> Run:
 
         timer = threading.Timer(seconds, stop)
         timer.start()
+        looking = _Looking(process.pid) if family else None
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         timer.cancel()
+        peak = usage.ru_maxrss * PEAK_UNIT / 2**20
+        if looking is not None:
+            peak = max(peak, looking.end())
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
         ended = "stopped" if stopped.is_set() else "failed" if process.returncode else "done"
-        return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * PEAK_UNIT / 2**20, out.read(), err.read(), ended)
+        return Run(wall, usage.ru_utime + usage.ru_stime, peak, out.read(), err.read(), ended)
+
+
+class _Looking(threading.Thread):
+    """Looks at the memory of a process and its children, what they share counted once, until it is told to end. Linux only."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self._peak = 0.0
+        self._ended = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.002):
+            try:
+                children = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split()
+                self._peak = max(self._peak, sum(map(_share_of_memory, [str(self._pid), *children])))
+            except (OSError, StopIteration):
+                continue  # One of them has just ended.
+
+    def end(self) -> float:
+        """MiB at most."""
+        self._ended.set()
+        self.join()
+        return self._peak
+
+
+def _share_of_memory(pid: str) -> float:
+    """MiB of a process; of a page that several processes have, its share."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024

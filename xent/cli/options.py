@@ -63,7 +63,7 @@ _READING = (
         help="Tries again where a URL is read and a server fails for a while.",
     ),
     click.option("--chunk-rows", metavar="N", type=click.IntRange(min=1), help="Rows read at a time; never changes a result."),
-    click.option("--threads", metavar="N", type=click.IntRange(1, 1024), help="Threads to compute with; never changes a result."),
+    click.option("--threads", metavar="N", type=click.IntRange(1, 1024), help="Cores to compute on; never changes a result."),
 )
 
 _PAIR = (click.argument("base", metavar="BASE"), click.argument("candidates", nargs=-1, required=True, metavar="CANDIDATE..."))

@@ -31,13 +31,14 @@ def watched(patience: float = PATIENCE) -> Iterator[None]:
         yield
         return
     from xent.io.arrow_settings import leave_signals_to_python
+    from xent.io.processes import WATCHER
 
     leave_signals_to_python()
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(reader, done, patience), name="xent-signals", daemon=True)
+    watcher = threading.Thread(target=_watch, args=(reader, done, patience), name=WATCHER, daemon=True)
     watcher.start()
     try:
         yield

@@ -17,6 +17,7 @@ from xent.core.tally import Tally, amounts_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from xent.core.arrays import Array
     from xent.core.batch import Batch
 
 _JOINT = 4
@@ -85,6 +86,12 @@ class SlicedTally(Tally):
         for way in range(self.ways):
             count = max(tally.slices[way].groups for tally in (self, other))
             self._of_at_least(way, count).merge(other._of_at_least(way, count))
+
+    def reslice(self, places: Sequence[Array]) -> None:
+        """Gives slices other numbers: slice g of a way becomes its slice `places[way][g]`."""
+        for way, numbers in enumerate(places):
+            mine = self.slices[way]
+            self.slices[way] = mine.regrouped(numbers[: mine.groups], int(numbers.max(initial=-1)) + 1)
 
     def total(self) -> Tally:
         """The tally of all rows."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from xent.core.batch import Batch
 from xent.core.errors import UsageError
+from xent.io.dealing import START, Divisible, Spot
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,6 +25,11 @@ Batches = Callable[[], Iterator[Batch]]
 
 _SHARED = 4
 """Where there are at least so many parts for each thread, no thread waits long for the last one, and they need not be cut into pieces."""
+
+BYTES_EACH = 4 << 20
+"""Bytes of files that take as long as it takes another process to be ready to help."""
+
+_END: Spot = (1, 0)
 
 
 class Source(NamedTuple):
@@ -44,7 +50,7 @@ class Source(NamedTuple):
     before: int | None
 
 
-class BatchPart(Protocol):
+class BatchPart(Divisible[Batches], Protocol):
     """Some of the rows, in order; calling it starts the reading at `position`, which moves on before each lot of batches is given."""
 
     position: tuple[int, ...]
@@ -69,19 +75,31 @@ class RowsPart:
             yield partial(self._batches, piece)
         self.finished = True
 
+    @property
+    def rows(self) -> int | None:
+        """How many there are, or 1 if it is not known; None where others may take some of them."""
+        return (self._part.rows or 1) if self._part.step is None else None
+
+    def take(self, spot: Spot) -> tuple[Batches, Spot] | None:
+        """The rows at a spot, as many as one process takes at a time, and the spot behind them; None where there are none."""
+        if self._part.step is None:
+            return _whole(self, spot)
+        found = self._part.step(spot)
+        return None if found is None else (partial(self._batches, found[0]), found[1])
+
     def _batches(self, piece: Piece) -> Iterator[Batch]:
         for chunk in piece.read():
             yield self._batch_of(self._source, chunk, None)
 
 
 class PairedPart:
-    """All sources beside a second file of labels, which is read once and in order.
+    """Stretches of sources beside a second file of labels, of which the rows for these are read once and in order.
 
     Its position is the number of stretches read, of rows read of the next one, and of rows in the sources before that.
 
     Parameters
     ----------
-    sources : each with its stretches
+    sources : each with stretches that follow each other
     labels : opens the second file
     end : the rows of all sources, where they are known before reading; else None
     check_end : whether labels that are left over in the end are a fault
@@ -101,6 +119,15 @@ class PairedPart:
         self._stretches = [(source, part) for source, parts in sources for part in parts]
         self._names = ", ".join(source.table.name for source, _ in sources)
         self._labels, self._batch_of, self._end, self._check_end = labels, batch_of, end, check_end
+
+    @property
+    def rows(self) -> int:
+        """How many there are, or 1 if it is not known."""
+        return sum(part.rows or 0 for _, part in self._stretches) or 1
+
+    def take(self, spot: Spot) -> tuple[Batches, Spot] | None:
+        """All rows at once, as `RowsPart.take` gives those of a stretch that is not divided."""
+        return _whole(self, spot)
 
     def __call__(self) -> Iterator[Batches]:
         at, done, before = self.position
@@ -124,6 +151,36 @@ class PairedPart:
 
     def _batches(self, source: Source, chunk: Chunk, y_true: npt.NDArray[Any]) -> Iterator[Batch]:
         yield self._batch_of(source, chunk, y_true)
+
+
+def paired_parts(
+    read: Sequence[tuple[Source, Sequence[Part]]],
+    labels: Callable[[], LabelsByRow | LabelsByKey],
+    batch_of: BatchOf,
+    *,
+    end: int | None,
+    apart: bool,
+) -> list[PairedPart]:
+    """The stretches of all sources beside a second file of labels; `apart` tells that labels can be had from any row on.
+
+    Else all is one part, for which the labels are read once.
+    """
+    last, _ = read[-1]
+    # Whoever reads the last of the predictions sees whether labels are left over.
+    check_end = last.share.split is None or (last.share.shards[0] == last.share.split.of and last.table.contiguous)
+    lots = [read]
+    if apart and all(source.before is not None for source, _ in read):
+        lots = [[(source, [part])] for source, parts in read for part in parts] or lots
+    return [PairedPart(lot, labels, batch_of, end=end, check_end=check_end and lot is lots[-1]) for lot in lots]
+
+
+def _whole(part: BatchPart, spot: Spot) -> tuple[Batches, Spot] | None:
+    return (partial(_all_of, part), _END) if spot == START else None
+
+
+def _all_of(part: BatchPart) -> Iterator[Batch]:
+    for some in part():
+        yield from some()
 
 
 def rows_parts(read: Sequence[tuple[Source, Sequence[Part]]], batch_of: BatchOf, workers: int) -> list[RowsPart]:

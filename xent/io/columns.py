@@ -34,3 +34,12 @@ def rows_where(column: Column, mask: npt.NDArray[np.bool_]) -> Column:
     from xent.io.arrow_values import arrow_of
 
     return column.filter(arrow_of(mask))
+
+
+def whole_numbers(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Integers where all values are such, else the values as they are."""
+    if values.dtype.kind != "f" or not (
+        np.isfinite(values).all() and (values == np.floor(values)).all() and np.abs(values).max(initial=0) < 2**53
+    ):
+        return values
+    return values.astype(np.int64)

@@ -26,8 +26,9 @@ from xent.core.judging import judge
 from xent.core.pair_tally import Paired, PairTally, SlicedPairTally, change_of, weight_of
 from xent.core.result import Interval, Result
 from xent.core.tally import Confidence, NanPolicy, Tally, signature
-from xent.io.evaluation import data_report, tally_of
+from xent.io.evaluation import data_report
 from xent.io.row_pairs import RowPairs
+from xent.io.tallying import tally_of
 
 if TYPE_CHECKING:
     from xent.core.carriers import Carrier

@@ -13,9 +13,9 @@ import numpy as np
 
 from xent.core.batch import Batch, Stack
 from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageError
-from xent.io.batch_parts import Batches, BatchPart, PairedPart, Source, require_known, rows_before, rows_parts
+from xent.io.batch_parts import BYTES_EACH, Batches, BatchPart, Source, paired_parts, require_known, rows_before, rows_parts
 from xent.io.class_labels import LabelDecoder, decoded
-from xent.io.columns import numbers_of, rows_where
+from xent.io.columns import numbers_of, rows_where, whole_numbers
 from xent.io.places import Place, open_source
 from xent.io.readers import open_place
 from xent.io.roles import Roles, class_names, require_columns, resolve, resolve_label
@@ -234,10 +234,15 @@ class Dataset:
         ]
         if self._labels is None:
             return rows_parts(read, self._batch, self.request.workers)
-        last = self._sources[-1]
-        # Whoever reads the last of the predictions sees whether labels are left over.
-        check_end = last.share.split is None or (last.share.shards[0] == last.share.split.of and last.table.contiguous)
-        return [PairedPart(read, self._open_labels, self._batch, end=rows_before(self._tables)[-1], check_end=check_end)]
+        apart = self.request.on is None and self._labels.is_enterable
+        return paired_parts(read, self._open_labels, self._batch, end=rows_before(self._tables)[-1], apart=apart)
+
+    def divided(self) -> tuple[Sequence[BatchPart], int]:
+        """All parts from their beginnings, and how many processes may take them from each other; at most 1 where only one can read them."""
+        if self.is_piped or any(place.is_remote for place in self.places):
+            return [], 1
+        most = min(self.request.workers, sum(place.size() or 0 for place in self.places) // BYTES_EACH)
+        return (self.stretches(), most) if most > 1 else ([], 1)
 
     def batches(self) -> Iterator[Batch]:
         """All rows in order."""
@@ -271,7 +276,8 @@ class Dataset:
                 f"{name}: predictions are one list column or several columns of numbers, not both: {', '.join(self.roles.pred)}"
             )
         if len(preds) == 1 and self._holds_integers(self.roles.pred[0]):
-            preds = [_whole(preds[0])]
+            # As predictions integers may be the numbers of classes, which 3.0 may not.
+            preds = [whole_numbers(preds[0])]
         weight = self.roles.weight
         keys, clusters, ids = (
             None if column is None else _keys(name, chunk, column, columns[column], row_numbers)
@@ -368,15 +374,6 @@ def _numbers(name: str, chunk: Chunk, column: str, values: Column) -> npt.NDArra
     except TypeError as error:
         raise DataError(f"{name}: column {column!r} {error}") from error
     return found.view(np.uint8) if found.dtype.kind == "b" else found
-
-
-def _whole(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Integers where all values are: as predictions they may be the numbers of classes, which 3.0 may not."""
-    if values.dtype.kind != "f" or not (
-        np.isfinite(values).all() and (values == np.floor(values)).all() and np.abs(values).max(initial=0) < 2**53
-    ):
-        return values
-    return values.astype(np.int64)
 
 
 def _keys(name: str, chunk: Chunk, column: str, values: Column, row_numbers: npt.NDArray[np.intp] | None) -> npt.NDArray[np.int64]:

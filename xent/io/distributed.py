@@ -18,12 +18,13 @@ import xent
 from xent.core.errors import DataError, NothingEvaluated, NotProbabilityError, UsageError, XentError
 from xent.core.tally import Confidence, NanPolicy
 from xent.io.dataset import open_dataset
-from xent.io.evaluation import check_rows, kind_of_tally, measured_of, tally_of
+from xent.io.evaluation import check_rows, kind_of_tally, measured_of
 from xent.io.merging import merge_states
 from xent.io.places import TEXT_FORMATS, Place
 from xent.io.request import Request
 from xent.io.shards import Shard
 from xent.io.state_file import metric_as_dict, metric_from_dict, unfinished_as_dict, unfinished_from_dict
+from xent.io.tallying import tally_of
 from xent.io.urls import is_url
 
 if TYPE_CHECKING:

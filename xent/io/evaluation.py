@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from xent.core import digest
 from xent.core.errors import DataError, DomainError, NothingEvaluated, UsageError
@@ -16,30 +13,15 @@ from xent.core.result import DataReport, Result
 from xent.core.slices import SlicedTally
 from xent.core.tally import Confidence, NanPolicy, Tally
 from xent.io.measured import Measured, Slices
-from xent.io.workers import Breaks, work
+from xent.io.tallying import Watch, tally_of
 
 if TYPE_CHECKING:
-    from xent.core.batch import Batch
     from xent.core.gates import Gate
     from xent.core.metric import Metric
-    from xent.io.batch_parts import Batches
     from xent.io.checkpoint import Checkpoint
     from xent.io.dataset import Dataset
     from xent.io.notebook import Evaluation
     from xent.io.row_pairs import RowPairs
-
-
-class Accumulator(Protocol):
-    """What rows are added to, on every thread to one of its own: a tally, or several at once."""
-
-    def update(self, batch: Batch) -> None:
-        """Adds rows."""
-
-    def merge(self, other: Self) -> None:
-        """Adds the rows that another one has seen."""
-
-
-_Tally = TypeVar("_Tally", bound=Accumulator)
 
 
 def evaluate(
@@ -140,13 +122,6 @@ def _go_on(dataset: Dataset, before: Measured, progress: Callable[[int], None] |
                 known.setdefault(key, len(known))
 
 
-class Watch(NamedTuple):
-    """Who looks at a tally while it is made: gets a function that gives the tally so far, and returns what is to be done with it."""
-
-    look: Callable[[Callable[[], Tally]], Callable[[], None]]
-    every: float
-
-
 def data_report(dataset: Dataset | RowPairs, tally: Tally) -> DataReport:
     """What a tally has seen of a dataset.
 
@@ -188,72 +163,6 @@ def check_rows(dataset: Dataset | RowPairs, tally: Tally, *, may_be_empty: bool 
         left = f" without a missing value, of {tally.rows}" if tally.rows else ""
         part = "" if dataset.request.shard is None else f" in shard {dataset.request.shard}"
         raise NothingEvaluated(f"{', '.join(dataset.sources)}: {dataset.request.no_rows}{left}{part}")
-
-
-def tally_of(
-    dataset: Dataset | RowPairs,
-    metrics: Sequence[Metric],
-    kind: Callable[..., _Tally],
-    *,
-    nan: NanPolicy,
-    from_logits: bool,
-    progress: Callable[[int], None] | None,
-    parts: Sequence[Callable[[], Iterator[Batches]]] | None = None,
-    watch: Watch | None = None,
-) -> _Tally:
-    """The tally of all rows or of some parts of them, of some kind."""
-    _keep_freed_memory()
-    parts = dataset.parts() if parts is None else parts
-    new = partial(kind, metrics, nan=nan, classes=dataset.classes, from_logits=from_logits)
-    tallies = [new() for _ in range(dataset.request.workers)]
-    counting = threading.Lock()
-
-    def total() -> _Tally:
-        merged = new()
-        for tally in tallies:
-            merged.merge(tally)
-        return merged
-
-    def consumer(tally: _Tally) -> Callable[[Batches], None]:
-        def consume(batches: Batches) -> None:
-            for batch in batches():
-                _update(tally, batch, dataset)
-                if progress is not None:
-                    with counting:
-                        progress(len(batch))
-
-        return consume
-
-    try:
-        # Only tallies are watched.
-        breaks = None if watch is None else Breaks(partial(watch.look, cast("Callable[[], Tally]", total)), watch.every)
-        work(parts, [consumer(tally) for tally in tallies], breaks)
-    except DomainError as error:
-        raise dataset.located(error) from error
-    return total()
-
-
-def _update(tally: Accumulator, batch: Batch, dataset: Dataset | RowPairs) -> None:
-    """Adds rows to a tally; what is wrong with all of them, as their shape, is told with the source they come from."""
-    try:
-        # Formulas say what becomes of infinities and of numbers too large; NumPy's warnings of them would say nothing more.
-        with np.errstate(all="ignore"):
-            tally.update(batch)
-    except DataError as error:
-        # A value is placed by whoever asked for the rows. Of two files side by side it is not known whose rows they are.
-        if isinstance(error, DomainError) or batch.partner is not None:
-            raise
-        source, _ = batch.origin
-        raise DataError(f"{dataset.sources[source]}: {error}") from error
-
-
-def _keep_freed_memory() -> None:
-    """Asks the C library, in the one way it has, to keep what the blocks free for the blocks to come.
-
-    glibc gives arrays of more than 128 KB back to the system and fetches fresh pages for the next ones, which costs as much as the
-    arithmetic, until it has seen a larger one freed. This one is never written to, so it takes no memory; it only has to be below 32 MB.
-    """
-    np.empty(31 << 20, dtype=np.uint8)
 
 
 def _refuse_missing(dataset: Dataset | RowPairs, tally: Tally) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import xent
 from xent.core.comparison import BASELINE, Comparison, Example, Gap
 from xent.core.conventions import meaning
-from xent.io.evaluation import data_report, tally_of
+from xent.io.evaluation import data_report
 from xent.io.exporters.plain import data_as_dict
+from xent.io.tallying import tally_of
 
 if TYPE_CHECKING:
     from xent.core.metric import Metric

@@ -61,11 +61,12 @@ def stretch_of(file: io.RawIOBase, size: int, delimiter: str | None, share: Shar
 
 
 class Rows(NamedTuple):
-    """Whole rows of text: the number of the first, how many there are, and what is written there."""
+    """Whole rows of text: the number of the first, how many there are, what is written there, and how many bytes end with them."""
 
     first: int
     number: int
     text: memoryview
+    end: int
 
 
 def whole_rows(stream: Any, delimiter: str | None, longest: int, *, first: int = 0, header: bool = False) -> Iterator[Rows]:
@@ -84,9 +85,10 @@ def whole_rows(stream: Any, delimiter: str | None, longest: int, *, first: int =
     ValueError
         A row is longer.
     """
-    rest, ended = b"", False
+    rest, ended, total = b"", False, 0
     while not ended:
         read = stream.read(_BLOCK)
+        total += len(read)
         block, rest, ended = rest + read, b"", not read
         if header:
             # The mark of UTF-8 would hide that the first field is quoted.
@@ -95,7 +97,7 @@ def whole_rows(stream: Any, delimiter: str | None, longest: int, *, first: int =
             header, rest, block = (True, block, b"") if behind is None else (False, b"", behind)
         count, end = _rows_in(block, delimiter, whole=ended)
         if count:
-            yield Rows(first, count, memoryview(block)[:end])
+            yield Rows(first, count, memoryview(block)[:end], total - (len(block) - end))
             first += count
         rest += block[end:]
         if len(rest) > longest:

@@ -20,7 +20,7 @@ from xent.core.groups import Groups
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from xent.io.batch_parts import Batches
+    from xent.io.batch_parts import Batches, BatchPart
     from xent.io.dataset import Dataset
 
 PARTITION_BYTES = 16 << 20
@@ -53,7 +53,7 @@ class RowPairs:
     def __init__(self, base: Dataset, candidate: Dataset) -> None:
         self.base, self.candidate = base, candidate
         self.request, self.roles, self.classes = base.request, base.roles, base.classes
-        self.sources, self.width = base.sources, base.width
+        self.sources, self.width, self.slicer = base.sources, base.width, base.slicer
         self.unmatched_base = self.unmatched_candidate = 0
         self._open = contextlib.ExitStack()
 
@@ -67,6 +67,10 @@ class RowPairs:
         """The rows as a single part, for both data sets are read in step."""
         pairs = self._by_row if self.request.key is None else self._by_key
         return [lambda: (functools.partial(iter, (batch,)) for batch in pairs())]
+
+    def divided(self) -> tuple[Sequence[BatchPart], int]:
+        """No parts that processes could take from each other."""
+        return [], 1
 
     def located(self, error: DomainError) -> DataError:
         """The error with the file, column and row it speaks of."""

@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -178,15 +178,29 @@ class Slicer:
         return Groups(joint, len(parts[0]), places, sizes)
 
     def _places(self, way: int, values: Mapping[SliceColumn, tuple[list[str | None], Codes]]) -> Codes:
-        by, keys = self.ways[way], self.keys[way]
+        by = self.ways[way]
         mine = [values[column._replace(name="")] for column in by.columns]
         joint, parts, _ = _joined([codes for _, codes in mine])
         found = zip(*([texts[code] for code in part.tolist()] for (texts, _), part in zip(mine, parts, strict=True)), strict=True)
+        return self._numbers(way, found)[joint]
+
+    def numbered(self, others: Sequence[Iterable[Key]]) -> list[Codes]:
+        """The numbers here of slices that somebody else has met, for each way.
+
+        Raises
+        ------
+        UsageError
+            There are more slices than allowed.
+        """
+        return [self._numbers(way, found) for way, found in enumerate(others)]
+
+    def _numbers(self, way: int, found: Iterable[Key]) -> Codes:
+        keys = self.keys[way]
         with self._lock:
             numbers = [keys.setdefault(key, len(keys)) for key in found]
             if len(keys) > self._most:
-                raise self._too_many(by, keys)
-        return np.array(numbers, dtype=np.intp)[joint]
+                raise self._too_many(self.ways[way], keys)
+        return np.array(numbers, dtype=np.intp)
 
     def _too_many(self, by: By, keys: Collection[Key]) -> UsageError:
         counts = [(len(set(values)), column.column) for values, column in zip(zip(*keys, strict=True), by.columns, strict=True)]

@@ -11,12 +11,14 @@ from xent.core.loss_shapes import ShapedTally
 from xent.core.row_values import has_row_values
 from xent.core.slices import SlicedTally
 from xent.core.tally import Tally
-from xent.io.evaluation import check_rows, kind_of_tally, measured_of, tally_of
+from xent.io.evaluation import check_rows, kind_of_tally, measured_of
 from xent.io.measured import Surveyed
 from xent.io.slice_losses import SliceLosses
+from xent.io.tallying import tally_of
 from xent.io.top_rows import KeptRows, found_by
 
 if TYPE_CHECKING:
+    from xent.core.arrays import Array
     from xent.core.batch import Batch
     from xent.core.metric import Metric
     from xent.core.table import Task
@@ -53,6 +55,12 @@ class _Together:
                 part.update(batch)
         finally:
             batch.groups = groups
+
+    def reslice(self, places: Sequence[Array]) -> None:
+        """Gives the slices of the first other numbers, as `SlicedTally.reslice` does."""
+        first = self.parts[0]
+        assert isinstance(first, SlicedTally)
+        first.reslice(places)
 
     def merge(self, other: Self) -> None:
         for mine, theirs in zip(self.parts, other.parts, strict=True):

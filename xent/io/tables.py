@@ -69,12 +69,15 @@ class Part:
     read_behind : gives those behind so many rows, where the format can find the place faster than by reading up to it
     rows : how many there are, where it is known before reading
     cut : gives the rows behind so many as pieces, where a format can find these without decoding them
+    step : gives one piece and the place behind it, an offset with the number of the row there, for any place from (0, 0) on; None where
+        nothing is left. Formats have it that have `cut` and can be entered anywhere
     """
 
     read: Callable[[], Iterator[Chunk]]
     read_behind: Callable[[int], Iterator[Chunk]] | None = None
     rows: int | None = None
     cut: Callable[[int], Iterator[Piece]] | None = None
+    step: Callable[[tuple[int, int]], tuple[Piece, tuple[int, int]] | None] | None = None
 
     def __call__(self, skip: int = 0) -> Iterator[Chunk]:
         if not skip:
@@ -127,6 +130,9 @@ class Table:
     rows: int | None = None
     contiguous: bool = True
     """Whether a share of it is one stretch of its rows."""
+
+    is_enterable: bool = False
+    """Whether any row is found at once, without reading those before it."""
 
     def parts(self, columns: Sequence[str], chunk_rows: int | None, share: Share = WHOLE) -> list[Part]:
         """Stretches of the table that together are all of it, or a share of it, in order; `columns` are the only ones read.

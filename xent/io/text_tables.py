@@ -44,7 +44,8 @@ class TextTable(Table):
         if self._place.is_plain:
             read = partial(self._within, share, partial(self._read, wanted, most))
             cut = partial(self._within, share, partial(self._cut, wanted, most))
-            return [Part(partial(read, 0), read, cut=cut if self.is_cut else None)]
+            step = partial(self._step, wanted, most) if share.split is None else None
+            return [Part(partial(read, 0), read, cut=cut, step=step) if self.is_cut else Part(partial(read, 0), read)]
         # What cannot be entered in the middle is read from its start, and a share of it is dealt out row by row.
         cut_behind = (lambda skip: pieces_behind(self._cut(wanted, most), skip)) if self.is_cut and share.split is None else None
         return [Part(lambda: dealt(self._read(wanted, most), share), cut=cut_behind)]
@@ -70,6 +71,17 @@ class TextTable(Table):
         with reading(self.name), self._opened(begin, end) as stream:
             for rows in whole_rows(stream, self._delimiter, self._longest, first=first, header=header):
                 yield Piece(rows.number, partial(self._parsed, columns, most, rows))
+
+    def _step(self, columns: list[str], most: int, place: tuple[int, int]) -> tuple[Piece, Mark] | None:
+        """The piece at a place, and the place behind it."""
+        begin = Mark(*place) if any(place) else None
+        offset, first = place
+        with reading(self.name), self._opened(begin, self._place.size() or 0) as stream:
+            cut = whole_rows(stream, self._delimiter, self._longest, first=first, header=self._has_header(begin))
+            rows = next(cut, None)
+        if rows is None:
+            return None
+        return Piece(rows.number, partial(self._parsed, columns, most, rows)), Mark(offset + rows.end, first + rows.number)
 
     def _has_header(self, begin: Mark | None) -> bool:
         return begin is None and self._delimiter is not None

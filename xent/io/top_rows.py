@@ -13,8 +13,9 @@ import xent
 from xent.core.errors import DataError
 from xent.core.top_rows import TopRow, TopRows
 from xent.io.dataset import KeptBatch
-from xent.io.evaluation import data_report, tally_of
+from xent.io.evaluation import data_report
 from xent.io.exporters.plain import data_as_dict, metric_as_dict
+from xent.io.tallying import tally_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,8 +1,9 @@
-"""Decoding and arithmetic on all cores, with memory bounded by the batches in flight.
+"""Decoding and arithmetic on all cores by threads, with memory bounded by the batches in flight.
 
 Every worker takes a part of the rows, reads it batch by batch and adds each to a tally of its own; pyarrow and NumPy let go of the
 interpreter's lock for both. Where there are fewer parts than workers, workers share one: its batches are read one after another, and
-while one worker computes the next reads. Tallies merge exactly, so it makes no difference who computed what.
+while one worker computes the next reads. Tallies merge exactly, so it makes no difference who computed what. Where processes can do the
+same they are faster (`xent.io.processes`).
 """
 
 from __future__ import annotations

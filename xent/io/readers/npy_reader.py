@@ -101,6 +101,8 @@ class Header:
 class NpyTable(Table):
     """One NPY file: a table of one column, as many-dimensional as the array."""
 
+    is_enterable = True
+
     def __init__(self, place: Place) -> None:
         self.name = place.name
         self._place = place
