@@ -22,11 +22,13 @@ class Contest:
     line : what was compared
     rows : rows of the data set
     runs : by contender; one that was stopped, failed or had used up its time has fewer than the others
+    pairs : in every round, two runs of xent with one thread at the same time
     """
 
     line: Line
     rows: int
     runs: dict[str, list[Run]] = field(default_factory=dict)
+    pairs: list[tuple[Run, Run]] = field(default_factory=list)
 
     def done(self, name: str) -> list[Run]:
         return [run for run in self.runs.get(name, ()) if run.ended == "done"]
@@ -187,6 +189,35 @@ def startup(runs: Mapping[str, list[Run]], yardsticks: Mapping[str, tuple[str, f
     return table(("command", "wall s", "CPU s", "peak MiB", "CPU ratio"), rows)
 
 
+def second_worker(contests: Mapping[str, Contest], start: float) -> str:
+    """What the second worker gains and costs, beside the least that it could, given the wall time of the start.
+
+    Two runs of the whole program beside each other share nothing but the machine: what their CPU time grows by, no program can avoid.
+    """
+    head = (
+        "data set",
+        "wall, 2 / 1",
+        "start and half of the rest",
+        "CPU, 2 / 1",
+        "CPU, separate runs at once / in turn",
+    )
+    rows = []
+    for name, contest in contests.items():
+        alone = contest.middle("xent-1", "wall")
+        turns = zip(contest.pairs, contest.done("xent-1"), strict=False)
+        at_once = middle((one.cpu + other.cpu) / (2 * run.cpu) for (one, other), run in turns)
+        rows.append(
+            (
+                f"`{name}`",
+                against(contest.ratio("xent-2", "wall", ["xent-1"]), 0.65),
+                number((start + alone) / (2 * alone)),
+                against(contest.ratio("xent-2", "cpu", ["xent-1"]), 1.1),
+                number(at_once),
+            )
+        )
+    return table(head, rows)
+
+
 def bounds(contests: Mapping[str, Contest], runs: Mapping[str, list[Run]], small: str, imports: str) -> str:
     """What two threads can reach at best: the start, which is one thread's, and half of what follows it.
 
@@ -215,7 +246,12 @@ def bounds(contests: Mapping[str, Contest], runs: Mapping[str, list[Run]], small
 def as_json(contests: Mapping[str, Contest]) -> dict[str, Any]:
     """Every single run."""
     return {
-        name: {"title": contest.line.title, "rows": contest.rows, "runs": {tool: plain(runs) for tool, runs in contest.runs.items()}}
+        name: {
+            "title": contest.line.title,
+            "rows": contest.rows,
+            "runs": {tool: plain(runs) for tool, runs in contest.runs.items()},
+            "pairs": [plain(pair) for pair in contest.pairs],
+        }
         for name, contest in contests.items()
     }
 

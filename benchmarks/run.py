@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ PARQUET = "import numpy, pyarrow.parquet"
 SMALL = "xent eval, 1000 rows"
 YARDSTICKS = {"xent --help": ("import click", 1.3), "xent --version": ("import click", 1.3), SMALL: (PARQUET, 1.25)}
 """What start-up is held against, and how many times as much CPU time it may take."""
+
+SECOND = """The start cannot be shared out. Two separate runs at the same time share nothing but the machine, its caches and its memory:
+what their CPU time grows by is the machine's.
+"""
 
 BOUNDS = """Seconds: the goal in the first table, and the least that two threads could take: xent's start, which they cannot share, then
 with half of the floor's decoding behind it, then with half of all that one thread of xent does. The first that is above the goal bounds it.
@@ -108,20 +113,32 @@ def contest(line: Line, options: argparse.Namespace, scale: float, tools: Sequen
             runs = found.runs[name]
             if sum(run.wall for run in runs) >= options.budget_seconds or any(run.ended != "done" for run in runs):
                 continue
-            run = measure(command, folder=ROOT, seconds=options.budget_seconds)
-            if run.ended == "done" and name != "floor" and len(run.out.split()) != len(METRICS[line.task]):
-                sys.exit(f"{' '.join(command)}: printed {run.out!r}")
-            runs.append(run)
-            figures = f"wall {run.wall:.2f} s, CPU {run.cpu:.2f} s, {run.peak:.0f} MiB"
-            log(f"{line.data} {line.task} {rows} rows, round {number + 1} {name}: {run.ended}, {figures}")
-            if run.ended == "failed":
-                log(run.err)
+            runs.append(measure(command, folder=ROOT, seconds=options.budget_seconds))
+            report_on(runs[-1], f"{line.data} {line.task} {rows} rows, round {number + 1} {name}")
+            if runs[-1].ended == "done" and name != "floor" and len(runs[-1].out.split()) != len(METRICS[line.task]):
+                sys.exit(f"{' '.join(command)}: printed {runs[-1].out!r}")
+        if {"xent-1", "xent-2"} <= commands.keys():
+            found.pairs.append(at_once(commands["xent-1"], options.budget_seconds))
     for name, command in commands.items():
         if name.startswith("xent") and sys.platform == "linux":
             # Others have threads alone; xent's workers are processes.
             peak = measure(command, folder=ROOT, seconds=options.budget_seconds, family=True).peak
             found.runs[name] = [dataclasses.replace(run, peak=max(run.peak, peak)) for run in found.runs[name]]
     return found
+
+
+def report_on(run: Run, what: str) -> None:
+    """Says how a run went, while others are still to come."""
+    log(f"{what}: {run.ended}, wall {run.wall:.2f} s, CPU {run.cpu:.2f} s, {run.peak:.0f} MiB")
+    if run.ended == "failed":
+        log(run.err)
+
+
+def at_once(command: Sequence[str], seconds: float) -> tuple[Run, Run]:
+    """Two runs of a command at the same time."""
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: measure(command, folder=ROOT, seconds=seconds), range(2))
+    return one, other
 
 
 def make(root: Path, name: str, scale: float) -> tuple[Path, int]:
@@ -214,6 +231,8 @@ def markdown(
     if started:
         parts += ["## Start-up\n", report.startup(started, YARDSTICKS)]
     if started and contests and {"floor", *("xent-1", "xent-2")} <= {tool for one in contests.values() for tool in one.runs}:
+        start = report.middle(run.wall for run in started[SMALL])
+        parts += ["## The second worker\n", SECOND, report.second_worker(contests, start)]
         parts += ["## What bounds the wall time\n", BOUNDS, report.bounds(contests, started, SMALL, PARQUET)]
     if contests:
         parts += ["## Every contender\n", *(report.details(name, one) for name, one in contests.items())]
