@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -35,6 +36,8 @@ _MISSING = ["", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL", "None"]
 
 _TRUE, _FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
 
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII).fullmatch
+
 _WHERE = re.compile(r"(?:In CSV column #(?P<column>\d+): )?(?:CSV parse error: )?(?:Row #(?P<row>\d+): )?(?P<what>.*)", re.DOTALL)
 
 
@@ -47,7 +50,9 @@ class CsvTable(TextTable):
         super().__init__(place, delimiter, longest=_BLOCK)
         with reading(self.name):
             self._names, sample = self._look()
-        self.fields = [_field(name, [row[at] for row in sample if at < len(row)]) for at, name in enumerate(self._names)]
+        # Rows may be shorter or longer than the header; that is found out when they are parsed.
+        columns = [*itertools.zip_longest(*sample, fillvalue="")]
+        self.fields = [_field(name, columns[at] if at < len(columns) else ()) for at, name in enumerate(self._names)]
         self._texts = {field.name for field in self.fields if field.kind in ("text", "boolean")}
 
     def _look(self) -> tuple[list[str], list[list[str]]]:
@@ -123,27 +128,24 @@ class CsvTable(TextTable):
         return column + row + found["what"].removeprefix("CSV conversion error to double: ")
 
 
-def _field(name: str, sample: list[str]) -> Field:
-    values = [value.strip() for value in sample if value not in _MISSING]
+def _field(name: str, sample: Sequence[str]) -> Field:
+    values = set(map(str.strip, sample)).difference(_MISSING)
     kind: Kind = "float"
-    if values and all(value in _TRUE or value in _FALSE for value in values):
+    if values and values.issubset((*_TRUE, *_FALSE)):
         kind = "boolean"
-    elif values and all(_is_integer(value) for value in values):
+    elif values and all(map(_INTEGER, values)):
         kind = "integer"
-    elif not all(_is_number(value) for value in values):
+    elif not _are_numbers(values):
         kind = "text"
     return Field(name, "text" if kind == "text" else f"text ({kind}s)" if values else "text (empty)", kind)
 
 
-def _is_integer(value: str) -> bool:
-    return re.fullmatch(r"[+-]?\d+", value, re.ASCII) is not None
-
-
-def _is_number(value: str) -> bool:
-    if not value.isascii() or "_" in value:
+def _are_numbers(values: Collection[str]) -> bool:
+    text = "".join(values)
+    if not text.isascii() or "_" in text:
         return False  # Python would take these; the parser does not.
     try:
-        float(value)
+        deque(map(float, values), maxlen=0)
     except ValueError:
         return False
     return True
