@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from xent.io.parquet_footer import bounds_by_group, chunks_by_group, read_footer
+from xent.io.parquet_footer import bounds_by_group, chunks_by_group, columns_of, read_footer
 
 TABLE = pa.table(
     {
@@ -117,23 +117,22 @@ def test_places_are_those_of_pyarrow(options, count):
     content = written(table.append_column("größe", pa.array([0.5] * 4)).append_column("n" * 200, pa.array(["x"] * 4)), **options)
     metadata = pq.ParquetFile(io.BytesIO(content)).metadata
     names = ["lists", *(f"c{at}" for at in range(count - 3)), "größe", "n" * 200][:count]
-    expected: dict[str, list[list[tuple[int, int]]]] = {name: [[] for _ in range(metadata.num_row_groups)] for name in names}
+    expected: list[list[tuple[int, int, int, int]]] = [[] for _ in range(metadata.num_row_groups)]
     for number in range(metadata.num_row_groups):
         for at in range(metadata.num_columns):
             chunk = metadata.row_group(number).column(at)
-            name = chunk.path_in_schema.partition(".")[0]
             start = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
-            if name in expected:
-                expected[name][number].append((start, start + chunk.total_compressed_size))
-    found = chunks_by_group(read_footer(io.BytesIO(content)), metadata.num_row_groups, names)
-    assert {name: [[chunk[:2] for chunk in chunks] for chunks in groups] for name, groups in found.items()} == expected
+            if chunk.path_in_schema.partition(".")[0] in names:
+                expected[number].append((at, start, start + chunk.total_compressed_size, chunk.num_values))
+    found = chunks_by_group(read_footer(io.BytesIO(content)), metadata, columns_of(metadata, names))
+    assert [[chunk[:4] for chunk in chunks] for chunks in found] == expected
 
 
 def test_all_places_of_a_record():
-    table = pa.table({"r": pa.array([{"a": 1, "b": [{"c": 2.0}]}, None]), "a": [1, 2]})
-    content = written(table)
-    found = chunks_by_group(read_footer(io.BytesIO(content)), 1, ["r", "a", "nowhere"])
-    assert {name: [len(chunks) for chunks in groups] for name, groups in found.items()} == {"r": [2], "a": [1]}
+    table = pa.table({"r": pa.array([{"a": 1, "b": [{"c": 2.0}]}, None]), "a": [1, 2], "r.a": [1, 2], "ra": [1, 2]})
+    metadata = pq.ParquetFile(io.BytesIO(written(table))).metadata
+    assert columns_of(metadata, ["r", "nowhere"]) == {0: "r.a", 1: "r.b.list.element.c", 3: "r.a"}
+    assert columns_of(metadata, ["a"]) == {2: "a"}
 
 
 def test_columns_of_one_path_have_no_bounds():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import signal
@@ -13,6 +14,8 @@ import time
 import traceback
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from xent.io import stores
@@ -75,6 +78,25 @@ def test_only_the_needed_columns_are_fetched(web, there, here, wide, wide_needs,
     assert wide_needs < 0.1 * len(wide)
     assert wide_needs < web.sent <= 1.1 * wide_needs + FOOTER
     assert web.heads <= len(web.gets) + 1  # A look when it is opened, and at most one after each answer.
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_page_that_lies_about_its_size_is_refused(web, xent, ranges):
+    """The second page of the second row group, which is come to behind three that are right."""
+    sink = io.BytesIO()
+    score = np.random.default_rng(0).random(80_000)
+    schema = pa.schema([pa.field("label", pa.int8(), nullable=False), pa.field("score", pa.float64(), nullable=False)])
+    table = pa.table([pa.array(score > 0.5).cast(pa.int8()), score], schema)
+    pq.write_table(table, sink, compression="none", use_dictionary=False, write_statistics=False, row_group_size=40_000)
+    size = b"\x15\x80\xc4\x13"  # 160,000
+    *before, last, behind = sink.getvalue().split(2 * size)
+    assert len(before) == 3
+    web.ranges = ranges
+    web.files["/a.parquet"] = (2 * size).join([*before, last]) + size + b"\x15\xfe\xff\x7f" + behind  # 1,048,575
+    ended = xent("eval", web.url("/a.parquet"), "-m", "mean_squared_error")
+    assert ended.exit_code == 3
+    assert "/a.parquet: column 'score': the page at byte " in ended.stderr
+    assert " claims 1,048,575 bytes, and its chunk has 160,000 more" in ended.stderr
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -9,14 +10,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from xent.core.errors import DataError
 from xent.io.arrow_values import byte_width, field_of, validate
-from xent.io.parquet_footer import bounds_by_group, chunks_by_group, read_footer
+from xent.io.parquet_footer import ColumnChunk, bounds_by_group, chunks_by_group, columns_of, read_footer
+from xent.io.parquet_pages import CheckedFile, check_pages
 from xent.io.places import Place, Stretch
 from xent.io.shards import WHOLE, Share
 from xent.io.tables import Chunk, Part, Table, reading, rows_per_chunk
 
-_BUFFER = 1 << 16
-"""Without a buffer the reader takes a whole column chunk into memory, and memory grows with the row groups."""
+_BUFFER = 1 << 14
+"""Without a buffer the reader takes a whole column chunk into memory, and memory grows with the row groups. A longer one costs copies."""
 
 
 class ParquetTable(Table):
@@ -36,9 +39,17 @@ class ParquetTable(Table):
             self.fields = [field_of(field.name, field.type) for field in self._schema]
         self.rows = self._metadata.num_rows
 
-    def _open(self, stretches: Sequence[Stretch]) -> pq.ParquetFile:
+    def _open(self, chunks: Sequence[ColumnChunk]) -> pq.ParquetFile:
+        """The file for reading some column chunks."""
+        raw = self._place.open_file(_stretches(chunks))
+        if isinstance(raw, io.FileIO):
+            with raw:
+                check_pages(raw, chunks, self._metadata, self.name)
+            file = self._place.open_seekable()
+        else:
+            file = pa.PythonFile(CheckedFile(raw, chunks, self._metadata, self.name), mode="r")
         return pq.ParquetFile(
-            self._place.open_seekable(stretches),
+            file,
             metadata=self._metadata,
             read_dictionary=self._names,
             pre_buffer=False,
@@ -63,11 +74,13 @@ class ParquetTable(Table):
                 if begin <= first < end and may_matter:
                     groups.append((group, first))
                 first += self._metadata.row_group(group).num_rows
-        stretches = self._stretches(columns)
-        following = [*(stretches[group] for group, _ in groups), []][1:]
+        chunks = chunks_by_group(self._footer, self._metadata, columns_of(self._metadata, columns))
+        if chunks is None:
+            raise DataError(f"{self.name}: its footer does not tell where the columns are; it is damaged, or they are encrypted")
+        following = [*(chunks[group] for group, _ in groups), []][1:]
         return [
             Part(
-                partial(self._read, group, first, list(columns), size, stretches[group], ahead),
+                partial(self._read, group, first, list(columns), size, chunks[group], ahead),
                 rows=self._metadata.row_group(group).num_rows,
             )
             for (group, first), ahead in zip(groups, following, strict=True)
@@ -84,28 +97,23 @@ class ParquetTable(Table):
         columns, may_hold = self._restricted
         return list(map(may_hold, bounds_by_group(self._footer, self._metadata, columns)))
 
-    def _stretches(self, columns: Sequence[str]) -> list[list[Stretch]]:
-        """Where in the file some columns of every row group lie, if it is so far away that this matters."""
-        groups = self._metadata.num_row_groups
-        found: list[list[Stretch]] = [[] for _ in range(groups)]
-        if self._place.is_remote:
-            for chunks in chunks_by_group(self._footer, groups, set(columns)).values():
-                for stretches, mine in zip(found, chunks, strict=True):
-                    stretches += [(chunk.start, chunk.stop) for chunk in mine]
-        return found
-
     def _read(
-        self, group: int, first: int, columns: list[str], size: int, stretches: list[Stretch], ahead: list[Stretch]
+        self, group: int, first: int, columns: list[str], size: int, chunks: Sequence[ColumnChunk], ahead: Sequence[ColumnChunk]
     ) -> Iterator[Chunk]:
         with reading(self.name):
-            if ahead:
+            if ahead and self._place.is_remote:
                 # Asked for before they are needed, so that they come while these are computed with.
-                self._place.expect(ahead)
-            file = self._open(stretches)
+                self._place.expect(_stretches(ahead))
+            file = self._open(chunks)
             for batch in file.iter_batches(size, row_groups=[group], columns=columns, use_threads=False):
                 validate(batch)
                 yield _chunk(first, batch)
                 first += batch.num_rows
+
+
+def _stretches(chunks: Sequence[ColumnChunk]) -> list[Stretch]:
+    """Where in the file the chunks lie."""
+    return [(chunk.start, chunk.stop) for chunk in chunks]
 
 
 def _chunk(first: int, batch: pa.RecordBatch) -> Chunk:
