@@ -58,7 +58,9 @@ def regrouped(values: npt.NDArray[Any], places: npt.NDArray[np.intp], count: int
     [2, 5, 0]
     """
     result = np.zeros((count, *values.shape[1:]), dtype=values.dtype)
-    (np.maximum if largest else np.add).at(result, places, values)
+    # A largest value that is NaN stays so, which is no reason for a warning.
+    with np.errstate(invalid="ignore"):
+        (np.maximum if largest else np.add).at(result, places, values)
     return result
 
 

@@ -160,7 +160,7 @@ def sound(path: str, kind: str) -> Iterator[None]:
     """Turns what goes wrong with values of a file that are not what they should be into a `DataError` that names it."""
     try:
         yield
-    except (XentError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (XentError, ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
         raise DataError(f"{path}: is no sound {kind}: {_said(error)}") from error
 
 
@@ -192,6 +192,8 @@ def unsealed(text: bytes, path: str, kind: str) -> dict[str, Any]:
 
 
 def _said(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
     text = str(error).strip().partition("\n")[0]
     return f"there is no {text}" if isinstance(error, KeyError) else text or type(error).__name__
 

@@ -98,7 +98,7 @@ class AUC(Metric):
         if self.num_thresholds < 2:
             raise UsageError(f"num_thresholds must be at least 2, not {num_thresholds!r}")
         self._label_weights = None if label_weights is None else tuple(float(weight) for weight in label_weights)
-        self._scale, self._first = _cells_above(self.num_thresholds, thresholds)
+        self._scale, self._thresholds = _scale_of(self.num_thresholds, thresholds)
         self.lift = LiftBy.make(
             threshold_counts,
             **lift_options(
@@ -135,7 +135,10 @@ class AUC(Metric):
             raise DataError(f"there must be {self.num_labels} labels, and there are {labels}")
         if self.multi_label and self._label_weights is not None and len(self._label_weights) != labels:
             raise DataError(f"there are {len(self._label_weights)} label weights for {labels} labels")
-        counts = counts_above(cells, np.array(self._first), self._scale.size)
+        # The first cells above each threshold. If they are even, the first one lies below 0, so that a score of 0 too is above it.
+        ends = self._thresholds
+        first = np.r_[1, 3 : self.num_thresholds + 2] if ends is None else self._scale.first_above(ends)
+        counts = counts_above(cells, first, self._scale.size)
         area = area_under(self.curve, self.summation_method, counts)
         if area.ndim == 1:
             return area
@@ -151,18 +154,13 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
     return value
 
 
-def _cells_above(count: int, thresholds: Any) -> tuple[Scale, tuple[int, ...]]:
-    """A scale, and the first of its cells above each of the thresholds, whose ends lie outside [0, 1]."""
-    if thresholds is None:
-        even = True
-    else:
-        inner = sorted(as_thresholds(thresholds, 0.5))
-        even = is_even((0.0, *inner, 1.0))
-    if even:
-        # The first threshold lies below 0, so that a score of 0 too is above it.
-        return Scale(steps=count - 1), (1, *range(3, count + 2))
-    scale = Scale(thresholds=tuple(sorted({-EPSILON, *inner, 1.0 + EPSILON})))
-    return scale, tuple(scale.first_above((-EPSILON, *inner, 1.0 + EPSILON)).tolist())
+def _scale_of(count: int, thresholds: Any) -> tuple[Scale, tuple[float, ...] | None]:
+    """A scale, and the thresholds, whose ends lie outside [0, 1]; None if they are even."""
+    inner = None if thresholds is None else sorted(as_thresholds(thresholds, 0.5))
+    if inner is None or is_even((0.0, *inner, 1.0)):
+        return Scale(steps=count - 1), None
+    ends = (-EPSILON, *inner, 1.0 + EPSILON)
+    return Scale(thresholds=tuple(sorted(set(ends)))), ends
 
 
 def area_under(curve: str, method: str, counts: Counts) -> Array:
