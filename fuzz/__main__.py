@@ -1,4 +1,4 @@
-"""`python -m fuzz TARGET`: runs one target until it crashes, or the time or the number of runs is over.
+"""`python -m fuzz TARGET`: runs one target until it crashes, takes too long or too much memory, or the time or the number of runs is over.
 
 Guided by coverage where atheris is installed, else by seeded chance. A crash leaves its input in the folder `--crashes`; put that file
 into `fuzz/regressions/TARGET`, where the tests run it for ever after.
@@ -7,9 +7,11 @@ into `fuzz/regressions/TARGET`, where the tests run it for ever after.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import importlib.util
 import os
+import random
 import resource
 import sys
 import time
@@ -22,10 +24,16 @@ from fuzz.mutation import mutations
 from xent.__main__ import ENVIRONMENT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fuzz.mutation import Change
     from fuzz.targets import Target
 
 SLOW = 10.0
 """Seconds of a processor that one small input may take; ten times as many by the clock, for machines that are busy."""
+
+MEMORY = 100 << 20
+"""Bytes of memory that one small input may take, beyond what is held before."""
 
 _ADDRESSES = 4 << 30
 
@@ -57,11 +65,11 @@ def _by_chance(arguments: argparse.Namespace) -> int:
         target = TARGETS[name]
         start = time.monotonic()
         runs = 0
-        for data in mutations(target.seeds(), target.words, arguments.seed):
+        for data in mutations(target.seeds(), target.words, arguments.seed, target.change):
             if time.monotonic() - start > arguments.seconds or runs >= arguments.runs:
                 break
             try:
-                _run(target, data)
+                run(target, data)
             except BaseException:
                 print(f"{name}: crashed in run {runs}; input in {_keep(data, name, arguments.crashes)}", file=sys.stderr)
                 raise
@@ -70,11 +78,26 @@ def _by_chance(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _run(target: Target, data: bytes) -> None:
-    began = time.process_time()
+def run(target: Target, data: bytes) -> None:
+    """Runs a target once; what takes too long or too much memory is raised as what it raises itself."""
+    began, held = time.process_time(), _peak_from_here()
     target.run(data)
     if (taken := time.process_time() - began) > SLOW:
         raise TimeoutError(f"a small input took {taken:.0f} s of a processor")
+    if (taken := _peak() - held) > MEMORY:
+        raise MemoryError(f"a small input took {taken / 1e6:.0f} MB of memory")
+
+
+def _peak_from_here() -> int:
+    """What `_peak` is now; Linux forgets what it was before, elsewhere only a higher one is noticed."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return _peak()
+
+
+def _peak() -> int:
+    """The most bytes of memory that the process has held, or the one had that started it."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _keep(data: bytes, name: str, folder: str) -> Path:
@@ -108,9 +131,24 @@ def _guided(arguments: argparse.Namespace) -> int:
         "-print_final_stats=1",
     ]
     options += [] if arguments.runs == sys.maxsize else [f"-runs={arguments.runs}"]
-    atheris.Setup([sys.argv[0], *options, str(corpus)], partial(_run, target))
+    atheris.Setup([sys.argv[0], *options, str(corpus)], partial(run, target), **_mutator(target.change))
     atheris.Fuzz()
     return 0
+
+
+def _mutator(change: Change | None) -> dict[str, Callable[[bytes, int, int], bytes]]:
+    """What `atheris.Setup` takes for a target whose inputs have a structure: every second change is one of that."""
+    if change is None:
+        return {}
+    import atheris
+
+    def mutate(data: bytes, most: int, seed: int) -> bytes:
+        if seed % 2:
+            return atheris.Mutate(data, most)
+        changed = change(data, random.Random(seed))
+        return changed if len(changed) <= most else data
+
+    return {"custom_mutator": mutate}
 
 
 def _others(words: list[str]) -> list[str]:

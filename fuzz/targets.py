@@ -28,6 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import xent
+from fuzz.mutation import Change, change_json
 from xent.core.errors import DomainError, XentError
 from xent.core.gates import parse_gate, parse_selector
 from xent.core.judging import judge
@@ -64,11 +65,12 @@ atexit.register(shutil.rmtree, _place)
 
 
 class Target(NamedTuple):
-    """A function to fuzz, the inputs to begin with, and words that its inputs are made of."""
+    """A function to fuzz, the inputs to begin with, words that its inputs are made of, and what changes them as they are structured."""
 
     run: Callable[[bytes], None]
     seeds: Callable[[], list[bytes]]
     words: tuple[bytes, ...] = ()
+    change: Change | None = None
 
 
 class Slip(Exception):
@@ -376,7 +378,7 @@ TARGETS: dict[str, Target] = {
         lambda: [b'metric = ["auc"]\nlabel = "y"\n[[gate]]\nmetric = "mse"\nmax = 0.5\nslices = ["country"]\n', b'gate = ["auc > 0.5"]\n'],
         (b"[[gate]]\n", b"max_increase = ", b"inf", b"'''", b"slices = ", b"min_rows = "),
     ),
-    "result": Target(_run_result, _result_seeds, _JSON_WORDS),
-    "state": Target(_run_state, lambda: [_without_folder(state_text(_measured()))], _JSON_WORDS),
+    "result": Target(_run_result, _result_seeds, _JSON_WORDS, change_json),
+    "state": Target(_run_state, lambda: [_without_folder(state_text(_measured()))], _JSON_WORDS, change_json),
 }
 """The functions by name."""

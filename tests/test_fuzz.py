@@ -2,13 +2,16 @@
 
 import importlib.util
 import itertools
+import json
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from fuzz.mutation import mutations
+from fuzz.__main__ import run
+from fuzz.mutation import change_json, mutations
 from fuzz.targets import TARGETS
 from xent.io.evaluation import evaluate
 
@@ -20,13 +23,13 @@ HAS_ATHERIS = importlib.util.find_spec("atheris") is not None
 
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: f"{path.parent.name}: {path.name}")
 def test_what_once_broke_it(path):
-    TARGETS[path.parent.name].run(path.read_bytes())
+    run(TARGETS[path.parent.name], path.read_bytes())
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_little_of_chance(name):
     target = TARGETS[name]
-    for data in itertools.islice(mutations(target.seeds(), target.words, seed=1), RUNS):
+    for data in itertools.islice(mutations(target.seeds(), target.words, 1, target.change), RUNS):
         target.run(data)
 
 
@@ -47,6 +50,17 @@ def test_mutations_are_those_of_their_seed():
     assert first[:2] == [b"seed", b"word"]
 
 
+def test_documents_of_json_stay_such():
+    """Every second one, and nearly all of these differ."""
+    seed = json.dumps({"a": [1, 0.5, {"b": "text"}], "c": None, "d": {"e": True}}).encode()
+    changed = [change_json(seed, random.Random(number)) for number in range(200)]
+    assert len({json.dumps(json.loads(data)) for data in changed}) > 150
+    assert change_json(b"no json", random.Random(1)) == b"no json"
+    assert change_json(b"1", random.Random(1)) == b"1"
+    mixed = itertools.islice(mutations([seed], [], 1, lambda data, random_: b"changed"), 1, 1001)
+    assert 400 < sum(data == b"changed" for data in mixed) < 600
+
+
 BROKEN = """
 import sys
 
@@ -59,17 +73,26 @@ def run(data):
         raise LookupError(data)
 
 
-fuzz.targets.TARGETS = {"broken": fuzz.targets.Target(run, lambda: [b"right", b"wrong"])}
+def grow(data):
+    if data.startswith(b"wrong"):
+        bytearray(b"x") * (1 << 30)
+
+
+fuzz.targets.TARGETS = {
+    "broken": fuzz.targets.Target(run, lambda: [b"right", b"wrong"]),
+    "large": fuzz.targets.Target(grow, lambda: [b"right", b"wrong"]),
+}
 sys.exit(main())
 """
 
 
 @pytest.mark.parametrize("engine", ["chance", pytest.param("atheris", marks=pytest.mark.skipif(not HAS_ATHERIS, reason="without atheris"))])
-def test_a_crash_is_a_status_and_leaves_its_input(tmp_path, engine):
-    args = ["broken", "--engine", engine, "--seconds", "20", "--crashes", tmp_path / "crashes"]
+@pytest.mark.parametrize(("target", "said"), [("broken", "LookupError"), ("large", "MemoryError: a small input took ")])
+def test_a_crash_is_a_status_and_leaves_its_input(tmp_path, engine, target, said):
+    args = [target, "--engine", engine, "--seconds", "20", "--crashes", tmp_path / "crashes"]
     ended = subprocess.run([sys.executable, "-c", BROKEN, *args], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode != 0
-    assert "LookupError" in ended.stdout + ended.stderr
+    assert said in ended.stdout + ended.stderr
     (kept,) = (tmp_path / "crashes").iterdir()
-    assert kept.name.startswith("broken-")
+    assert kept.name.startswith(f"{target}-")
     assert kept.read_bytes().startswith(b"wrong")
