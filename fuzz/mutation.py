@@ -91,7 +91,7 @@ def _change_value(inside: Any, key: Any, places: Sequence[tuple[Any, Any]], rand
         case 2:
             inside[key:key] = [copy.deepcopy(old)] * random_.choice((1, 2, 100))
         case 3 | 4 if isinstance(old, int | float):
-            inside[key] = random_.choice((old + 1, -old, old * 2, float(old), str(old), [old], not old))
+            inside[key] = random_.choice((old + 1, -old, old * 2, str(old)[:1000], [old], not old))
         case 3 | 4 if isinstance(old, str) and old:
             at = random_.randrange(len(old))
             inside[key] = random_.choice((old[:at], old[at:], old * 2, old[:at] + random_.choice("A/=\0\ud800 9") + old[at + 1 :], [old]))

@@ -249,7 +249,7 @@ class Cells:
         """The cells of other groups: group g is a part of group `places[g]` of `count`."""
 
         def moved(codes: Array) -> Array:
-            group, cell = np.divmod(codes, self.size)
+            group, cell = np.divmod(codes, max(1, self.size))
             return np.asarray(places[group] * self.size + cell)
 
         runs = tuple(Run(moved(run.codes), run.counts, run.weights).in_order() for run in self.runs)

@@ -69,7 +69,8 @@ class LossMetric(MeanMetric):
         """The reduced value of every group."""
         if isinstance(state, RowValues):
             return state.by_group()
-        assert isinstance(state, WeightedSum)
+        if not isinstance(state, WeightedSum):
+            raise TypeError(f"a mean is not made of {type(state).__name__}")
         if self.reduction == "sum":
             return state.total.to_float()
         return state.mean() if self.reduction == MEAN else state.total / ExactSum.of_integers(state.count)

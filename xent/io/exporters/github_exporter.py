@@ -71,7 +71,7 @@ def step_summary(result: Result, most: int = MOST_BYTES) -> str:
     """The result in Markdown, at most so many bytes long; nothing where not even the verdict has room."""
     # The last line is empty, so that what a later step appends begins a paragraph of its own.
     text = f"{_HEAD}{to_markdown(result, most - len(_HEAD) - 1)}\n"
-    return text if len(text.encode()) <= most else ""
+    return text if len(text.encode("utf-8", "replace")) <= most else ""
 
 
 def append_summary(result: Result, path: Path) -> None:

@@ -35,7 +35,7 @@ def _entry(gate: Mapping[str, Any], path: str) -> dict[str, Any]:
     return {
         "description": printable(f"{gate['gate']}{where} {outcome_word(gate)}: {gate['reason']}"),
         "check_name": printable(gate["gate"]),
-        "fingerprint": hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
+        "fingerprint": hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=16).hexdigest(),
         "severity": _severity(gate),
         "location": {"path": path, "lines": {"begin": 1}},
     }

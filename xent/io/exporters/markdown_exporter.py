@@ -76,7 +76,7 @@ def to_markdown(result: Result, most: int = MOST_BYTES) -> str:
 
 
 def _size(text: str) -> int:
-    return len(text.encode())
+    return len(text.encode("utf-8", "replace"))  # As it is written.
 
 
 def _line(cells: Sequence[str]) -> str:
