@@ -4,6 +4,7 @@ import functools
 import os
 import pickle
 
+import numpy as np
 import pytest
 
 from xent.io.dealing import START, Deal, takers
@@ -92,20 +93,38 @@ def test_processes_come_where_they_have_about_as_much_to_do_each(rows, most, bes
     assert takers([Words("", count) for count in rows], most) == best
 
 
+def sent(parcels, value):
+    """What arrives of a value at the other end."""
+    return bytearray(b"".join(parcels.pack(value)))
+
+
 def test_functions_are_the_same_at_the_other_end():
     def local():
         pass
 
-    parcels = Parcels({"functions": [local, functools.partial(int, base=2)]})
     partial = functools.partial(int, base=8)
-    known = Parcels([local, partial])
-    assert known.unpack(known.pack({local: 1, partial: 2, "text": b"bytes"})) == {local: 1, partial: 2, "text": b"bytes"}
-    assert parcels.unpack(parcels.pack([local]))[0] is local
+    parcels = Parcels({"functions": [local, partial]})
+    assert parcels.unpack(sent(parcels, {local: 1, partial: 2, "text": b"bytes"})) == {local: 1, partial: 2, "text": b"bytes"}
     with pytest.raises((pickle.PicklingError, AttributeError)):
         parcels.pack([lambda: None])
-    for cut in range(len(text := parcels.pack(["a", 1.5]))):
-        with pytest.raises((pickle.UnpicklingError, EOFError)):
-            parcels.unpack(text[:cut])
+
+
+def test_arrays_arrive_as_they_are():
+    parcels = Parcels([])
+    values = [np.arange(5), np.zeros((3, 0)), np.array([1.5, np.nan], dtype=np.float32), np.arange(12).reshape(3, 4)[:, ::2], "text", 2**70]
+    found = parcels.unpack(sent(parcels, values))
+    for one, other in zip(found, values, strict=True):
+        np.testing.assert_array_equal(one, other, strict=True)
+    assert all(array.flags.aligned and array.flags.writeable for array in found[:4])
+
+
+def test_what_is_cut_off_is_not_taken_for_whole():
+    parcels = Parcels([])
+    whole = sent(parcels, ["a", 1.5, np.arange(100)])
+    assert len(whole) > 800
+    for end in range(len(whole)):
+        with pytest.raises(EOFError):
+            parcels.unpack(whole[:end])
 
 
 def test_one_process_does_it_all_where_the_system_gives_no_more(monkeypatch):

@@ -162,7 +162,7 @@ class _Crew(Generic[_Item]):
                 answer = self._parcels.pack((False, tuple(self._deal.held)))
                 self._deal.stop(wait)
             with open(writer, "wb", closefd=False) as file:
-                file.write(answer)
+                file.writelines(answer)
         finally:
             os._exit(0)
 
@@ -192,7 +192,7 @@ class _Crew(Generic[_Item]):
         for child in self._children:
             try:
                 has_worked, answer = self._parcels.unpack(child.sent)
-            except Exception as error:
+            except EOFError as error:
                 raise _Lost from error  # It was ended while it sent this.
             if has_worked:
                 outcomes.append(answer)
