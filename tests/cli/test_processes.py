@@ -1,5 +1,6 @@
 """Several processes for one evaluation: nobody can tell, whatever becomes of them."""
 
+import csv
 import json
 import signal
 import threading
@@ -74,6 +75,7 @@ def files(tmp_path_factory):
     frame = table.to_pandas()
     frame["note"] = [f"n{at}" if at < 40_000 or at % 9 else f'said "{at}",\nthen left\r\n' for at in range(ROWS)]
     frame.to_csv(folder / "rows.csv", index=False)
+    frame.to_csv(folder / "quoted.csv", index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
     for name in ("arrow", "npz"):
         (folder / name).mkdir()
     for number, start in enumerate(range(0, ROWS, 100_000)):
@@ -103,7 +105,7 @@ def run(process, folder):
 METRICS = ("-m", "binary_crossentropy", "-m", "auc", "-m", "brier_score", "--weight", "weight", "--ci", "0.95", "--format", "json")
 
 
-@pytest.mark.parametrize("form", ["rows.parquet", "rows.csv", "arrow", "npz"])
+@pytest.mark.parametrize("form", ["rows.parquet", "rows.csv", "quoted.csv", "arrow", "npz"])
 def test_the_same_bytes(run, files, form):
     expected = run(files / form, *METRICS, threads=1)
     assert expected[2:] == (0, 1), expected[1]

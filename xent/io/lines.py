@@ -114,18 +114,44 @@ def _behind_first_row(block: bytes, delimiter: str | None) -> bytes | None:
 
 def _rows_in(block: bytes, delimiter: str | None, *, whole: bool) -> tuple[int, int]:
     """How many whole rows a text begins with, and where they end; if it is `whole`, nothing follows that could belong to the last."""
-    if b"\r" not in block and (delimiter is None or b'"' not in block):
-        # Then rows end where lines do, if only no line is empty.
+    found = None
+    if b"\r" not in block:
         text = np.frombuffer(block, dtype=np.uint8)
-        ends = text == 10
-        blank = ends if delimiter is not None else text <= 32
-        if not blank[:1].any() and not (ends[:-1] & blank[1:]).any():
-            number, end = int(np.count_nonzero(ends)), block.rfind(b"\n") + 1
-            return (number + (end < len(block)), len(block)) if whole else (number, end)
+        found = _lines(block, text, delimiter) if delimiter is None or b'"' not in block else _quoted_lines(text, delimiter)
+    if found is not None:
+        number, end = found
+        return (number + (end < len(block)), len(block)) if whole else (number, end)
     starts, is_complete = _rows(block, delimiter)
     if whole or is_complete or not len(starts):
         return len(starts), len(block)
     return len(starts) - 1, int(starts[-1])
+
+
+def _lines(block: bytes, text: npt.NDArray[np.uint8], delimiter: str | None) -> tuple[int, int] | None:
+    """How many lines end in a text, and where the last of them does; None where one of them is empty, and so is no row."""
+    ends = text == 10
+    blank = ends if delimiter is not None else text <= 32
+    if blank[:1].any() or (ends[:-1] & blank[1:]).any():
+        return None
+    return int(np.count_nonzero(ends)), block.rfind(b"\n") + 1
+
+
+def _quoted_lines(text: npt.NDArray[np.uint8], delimiter: str) -> tuple[int, int] | None:
+    """The same where quotation marks open and close fields, or stand doubled inside of them; None where one stands elsewhere."""
+    places = np.flatnonzero((text == 10) | (text == ord('"')))
+    is_mark = text[places] == ord('"')
+    is_open = np.cumsum(is_mark) % 2 == 1
+    ends = places[~is_open & ~is_mark]
+    if not _open_fields(places[is_open & is_mark], text, delimiter) or text[0] == 10 or (np.diff(ends) == 1).any():
+        return None
+    return len(ends), int(ends[-1]) + 1 if len(ends) else 0
+
+
+def _open_fields(marks: npt.NDArray[np.intp], text: npt.NDArray[np.uint8], delimiter: str) -> bool:
+    """Whether these quotation marks, every other one, all stand at the beginning of a field."""
+    # Behind another one stands the second half of a doubled mark, which leaves the field as open as it was.
+    before = np.isin(text[marks - 1], [10, 13, ord('"'), ord(delimiter)])
+    return bool((before | (marks == 0)).all())
 
 
 def _starts(file: io.RawIOBase, offset: int, delimiter: str | None) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
@@ -169,10 +195,7 @@ _BLANK = re.compile(rb"[ \t]*(?:[\r\n]|\Z)")
 def _forget_quoted(ends: npt.NDArray[np.bool_], block: bytes, text: npt.NDArray[np.uint8], delimiter: str) -> None:
     """Takes back the ends of rows that stand in quoted fields."""
     marks = np.flatnonzero(text == ord('"'))
-    opening = marks[::2]
-    # Behind another one stands the second half of a doubled mark, which leaves the field as open as it was.
-    before = np.isin(text[opening - 1], [10, 13, ord('"'), ord(delimiter)])
-    if (before | (opening == 0)).all():
+    if _open_fields(marks[::2], text, delimiter):
         found = np.flatnonzero(ends)
         ends[found[np.searchsorted(marks, found) % 2 == 1]] = False
         return

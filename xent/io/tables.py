@@ -70,7 +70,7 @@ class Part:
     rows : how many there are, where it is known before reading
     cut : gives the rows behind so many as pieces, where a format can find these without decoding them
     step : gives one piece and the place behind it, an offset with the number of the row there, for any place from (0, 0) on; None where
-        nothing is left. Formats have it that have `cut` and can be entered anywhere
+        nothing is left. Formats have it of which pieces can be found and entered anywhere
     """
 
     read: Callable[[], Iterator[Chunk]]

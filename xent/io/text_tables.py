@@ -27,8 +27,11 @@ class TextTable(Table):
     longest : the most bytes that a row may have
     """
 
+    is_divisible = True
+    """Whether the parser has no threads of its own, so that processes gain from sharing out the text."""
+
     is_cut = True
-    """Whether seeing where rows end takes far less time than parsing them, and the parser has no threads of its own."""
+    """Whether seeing where rows end takes far less time than parsing them, too, so that threads do."""
 
     def __init__(self, place: Place, delimiter: str | None, longest: int) -> None:
         self.name = place.name
@@ -44,8 +47,8 @@ class TextTable(Table):
         if self._place.is_plain:
             read = partial(self._within, share, partial(self._read, wanted, most))
             cut = partial(self._within, share, partial(self._cut, wanted, most))
-            step = partial(self._step, wanted, most) if share.split is None else None
-            return [Part(partial(read, 0), read, cut=cut, step=step) if self.is_cut else Part(partial(read, 0), read)]
+            step = partial(self._step, wanted, most) if self.is_divisible and share.split is None else None
+            return [Part(partial(read, 0), read, cut=cut if self.is_cut else None, step=step)]
         # What cannot be entered in the middle is read from its start, and a share of it is dealt out row by row.
         cut_behind = (lambda skip: pieces_behind(self._cut(wanted, most), skip)) if self.is_cut and share.split is None else None
         return [Part(lambda: dealt(self._read(wanted, most), share), cut=cut_behind)]

@@ -22,7 +22,7 @@ _HEAD = 1 << 20
 class JsonLinesTable(TextTable):
     """One file of JSON objects, one a line."""
 
-    is_cut = False
+    is_divisible = is_cut = False
 
     def __init__(self, place: Place) -> None:
         super().__init__(place, None, longest=CHUNK_BYTES)
