@@ -2,8 +2,10 @@
 
 import csv
 import json
+import os
 import signal
-import threading
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from xent.io.processes import may_fork
-
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are forked on Linux alone")
+
+ROOT = Path(__file__).parents[2]
 
 ROWS = 800_000
 """More than 12 MB in every form: another process comes for every 4 MB."""
@@ -221,12 +223,13 @@ def test_small_files_need_no_help(run, folder):
     assert run(folder / "small.parquet", "-m", "auc", threads=2, WORKERS="1")[2:] == (0, 1)
 
 
-def test_a_process_with_other_threads_is_not_copied():
-    held = threading.Event()
-    thread = threading.Thread(target=held.wait)
-    thread.start()
-    try:
-        assert not may_fork()
-    finally:
-        held.set()
-        thread.join()
+@pytest.mark.parametrize(("names", "may"), [(["xent-signals"], True), ([], False), (["xent-signals", "of somebody else"], False)])
+def test_a_command_is_copied_and_no_other_program(names, may):
+    """In a process of its own: that of the tests may have other threads."""
+    code = (
+        "import threading; from xent.io.processes import may_fork; held = threading.Event()\n"
+        f"for name in {names}: threading.Thread(target=held.wait, name=name).start()\n"
+        "print(may_fork()); held.set()"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout == f"{may}\n"

@@ -23,19 +23,19 @@ from xent.io.parcels import Parcels
 _Item = TypeVar("_Item")
 
 WATCHER = "xent-signals"
-"""The name of threads that only wait for signals, and hold nothing that a copy of this process would miss."""
+"""The name of the thread that waits for signals while a command runs. It holds nothing that a copy of this process would miss."""
 
 _TICK = 100
 """Milliseconds between two looks at what others have done, and at whether they are still there."""
 
 
 def may_fork() -> bool:
-    """Whether this process can be copied, and no thread of it could hold anything that the copy would wait for.
+    """Whether this process can be copied: it runs a command, and has no thread that could hold anything that the copy would wait for.
 
-    Arrow has threads that Python does not see, and is prepared for forks.
+    Programs of others may have what does not bear being copied. Arrow has threads that Python does not see, and is prepared for forks.
     """
-    known = (threading.main_thread().name, WATCHER)
-    return sys.platform == "linux" and all(thread.name in known for thread in threading.enumerate())
+    threads = {thread.name for thread in threading.enumerate()}
+    return sys.platform == "linux" and threads == {threading.main_thread().name, WATCHER}
 
 
 class Counter:
