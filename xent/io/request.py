@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xent.io.address_space import threads_that_fit
-from xent.io.workers import available_cores
+from xent.io.cores import available_cores
 
 RETRIES = 3
 """How often a read from a URL is tried again, where nobody says otherwise."""

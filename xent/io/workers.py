@@ -9,7 +9,6 @@ same they are faster (`xent.io.processes`).
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,11 +20,6 @@ _Item = TypeVar("_Item")
 
 _BEHIND = 2**63
 """Where a failure to read on stands among the items of a part: behind all that were read."""
-
-
-def available_cores() -> int:
-    """The number of cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Part(Generic[_Item]):

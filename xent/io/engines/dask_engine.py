@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from xent.core.errors import DataError, UsageError
+from xent.io.cores import available_cores
 from xent.io.engines import Run
-from xent.io.workers import available_cores
 
 _CONNECT = 30
 """Seconds to wait for the scheduler."""
