@@ -117,6 +117,8 @@ def test_an_expression_reads_back_to_the_same_gate(name, op, threshold, of, colu
         ("a >= 1 decide=proven-ok confidence=95", "between 0 and 1"),
         ("a >= 1 confidence=0.95", "means nothing without"),
         ("a >= 1 min_rows=-1", "min_rows must be a number of rows"),
+        ("a >= 1 min_rows=1_", "min_rows must be a number of rows"),
+        ("a >= 1 min_rows=" + "9" * 5000, "min_rows must be a number of rows, not '999999999999999999'"),
         ("a >= 1 min_rows=1 min_rows=2", "sets min_rows twice"),
         ("rows >= 1 decide=proven-ok", "counted, not estimated"),
         ("rows_dropped[a=b] <= 1", "not of slices"),

@@ -194,6 +194,20 @@ SWOLLEN = 100 << 20
 LARGE = {
     "20,000 columns": ("a.csv", f"label,score,{','.join(f'c{k}' for k in range(WIDE))}\n1,0.75{',1' * WIDE}\n".encode, 0, BCE),
     "20,000 classes": ("a.csv", f"label,{','.join(f'p_{k}' for k in range(WIDE))}\n1{',0.00005' * WIDE}\n".encode, 0, "-m acc"),
+    "a header of half a million commas": ("a.csv", lambda: b"label,score" + b"," * 524_000 + b"\n1,0.75\n", 3, "more than 262,144 columns"),
+    "200,000 columns, one of them in each row": (
+        "a.csv",
+        lambda: b"label,score" + b"," * 200_000 + b"\n" + b"1\n" * 300_000,
+        3,
+        "a.csv: row 1: Expected 200002 columns, got 1",
+    ),
+    "one row of 200,000 columns": (
+        "a.csv",
+        lambda: b"label,score\n" + b"1,0.75\n" * 50_000 + b"," * 200_000 + b"\n",
+        3,
+        "a.csv: row 50001: Expected 2 columns, got 200001",
+    ),
+    "another key in each line": ("a.jsonl", lambda: lines(NEXT, *({f"k{k}": k} for k in range(60_000))), 3, "a value is missing"),
     "20,000 keys": ("a.jsonl", lambda: lines({**{f"c{k}": k for k in range(WIDE)}, **NEXT}), 0, BCE),
     "one line without end": ("a.csv.gz", lambda: gzip.compress(b"a" * SWOLLEN, 1), 3, "a.csv.gz: "),
     "one value without end": ("a.csv.gz", lambda: gzip.compress(b"label,score\n0," + b"0" * SWOLLEN, 1), 3, "a.csv.gz: "),

@@ -42,6 +42,9 @@ _WHOLE_FACTS = ("rows_dropped", "weight_sum")
 
 OPTIONS = ("decide", "confidence", "min_rows", "severity")
 
+_MOST_DIGITS = 18
+"""Of a number of rows."""
+
 
 class Column(NamedTuple):
     """Slices by a column: those of a value, or, where `glob`, those of a value like it, in which `*` stands for any text."""
@@ -367,7 +370,7 @@ def _option_value(key: str, text: str) -> Any:
     if key == "confidence":
         return parse_number(text)
     if key == "min_rows":
-        if not re.fullmatch(r"\d[\d_]*", text):
-            raise UsageError(f"min_rows must be a number of rows, not {text!r}")
+        if len(text) > _MOST_DIGITS or not re.fullmatch(r"\d+(_\d+)*", text, re.ASCII):
+            raise UsageError(f"min_rows must be a number of rows, not {text[:_MOST_DIGITS]!r}")
         return int(text)
     return text

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from xent.core import digest
@@ -167,9 +166,9 @@ class Tally:
 
     def _lifted(self, rows: Batch) -> dict[Any, State]:
         """What each need lifts from some rows."""
-        states = {}
-        for need in self.needs:
-            with objections_of(partial(self._asking_for, need)):
+        states, need = {}, None
+        with objections_of(lambda: self._asking_for(need)):
+            for need in self.needs:
                 states[need] = need.lift(need.view(rows))
         return states
 

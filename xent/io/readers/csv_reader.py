@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import re
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -30,11 +29,17 @@ _BLOCK = 1 << 19
 """Bytes that are parsed at a time, and the most that a row may have. pyarrow reads several blocks ahead, so larger ones cost memory, and
 gain no speed."""
 
-_LONGEST_HEADER = 1 << 26
+_MOST_COLUMNS = _BLOCK // 2
+"""A value takes a byte, and a delimiter another one."""
+
+_LONGEST_HEADER = 1 << 24
 
 _MISSING = ["", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL", "None"]
 
 _TRUE, _FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
+
+_SHOWN: dict[Kind, str] = {"text": "text", "boolean": "text (booleans)", "integer": "text (integers)", "float": "text (floats)"}
+"""What a column of text that holds values of a kind is called."""
 
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII).fullmatch
 
@@ -50,9 +55,12 @@ class CsvTable(TextTable):
         super().__init__(place, delimiter, longest=_BLOCK)
         with reading(self.name):
             self._names, sample = self._look()
-        # Rows may be shorter or longer than the header; that is found out when they are parsed.
-        columns = [*itertools.zip_longest(*sample, fillvalue="")]
-        self.fields = [_field(name, columns[at] if at < len(columns) else ()) for at, name in enumerate(self._names)]
+        columns: defaultdict[int, list[str]] = defaultdict(list)
+        for row in sample:
+            # It may be shorter or longer than the header; that is found out when it is parsed.
+            for at, value in enumerate(row):
+                columns[at].append(value)
+        self.fields = [_field(name, columns.get(at, ())) for at, name in enumerate(self._names)]
         self._texts = {field.name for field in self.fields if field.kind in ("text", "boolean")}
 
     def _look(self) -> tuple[list[str], list[list[str]]]:
@@ -71,6 +79,8 @@ class CsvTable(TextTable):
             raise DataError(f"{self.name}: holds NUL bytes; is it text?")
         # `splitlines` would also end lines at characters that no parser of CSV takes for line ends.
         lines = list(io.StringIO(text, newline=""))
+        if max(line.count(self._delimiter) for line in lines) >= _MOST_COLUMNS:
+            raise DataError(f"{self.name}: a line has more than {_MOST_COLUMNS:,} columns, for whose values a row has no room")
         rows = list(csv.reader(lines if whole else lines[:-1] or lines, delimiter=self._delimiter, strict=False))
         self._blank_lines = next(at for at, row in enumerate(rows) if row)
         self.is_cut = not any('"' in line for line in lines[self._blank_lines + 1 :])
@@ -137,7 +147,7 @@ def _field(name: str, sample: Sequence[str]) -> Field:
         kind = "integer"
     elif not _are_numbers(values):
         kind = "text"
-    return Field(name, "text" if kind == "text" else f"text ({kind}s)" if values else "text (empty)", kind)
+    return Field(name, _SHOWN[kind] if values else "text (empty)", kind)
 
 
 def _are_numbers(values: Collection[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -35,7 +36,8 @@ class JsonLinesTable(TextTable):
         lines = decoded_head(self.name, head, whole=len(head) < _HEAD).split("\n")
         if len(head) == _HEAD and len(lines) > 1:
             del lines[-1]
-        objects = []
+        found: defaultdict[str, list[Any]] = defaultdict(list)
+        is_empty = True
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 try:
@@ -44,11 +46,12 @@ class JsonLinesTable(TextTable):
                     raise DataError(f"{self.name}: line {number} is not JSON: {error}") from error
                 if not isinstance(value, dict):
                     raise DataError(f"{self.name}: line {number} is not a JSON object")
-                objects.append(value)
-        if not objects:
+                is_empty = False
+                for name, item in value.items():
+                    found[name].append(item)
+        if is_empty:
             raise NothingEvaluated(f"{self.name}: the file is empty")
-        names = dict.fromkeys(name for value in objects for name in value)
-        return {name: _type_of([value.get(name) for value in objects]) for name in names}
+        return {name: _type_of(values) for name, values in found.items()}
 
     def batches(self, stream: Any, columns: Sequence[str], first: int, *, header: bool) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([(name, self._types[name]) for name in columns])
