@@ -222,6 +222,7 @@ def check_pages(file: io.FileIO, chunks: Sequence[ColumnChunk], metadata: pq.Fil
     DataError
         A header cannot be read, or claims more than there is.
     """
-    read = partial(os.pread, file.fileno())
+    # Windows has no such call; elsewhere it saves every other one.
+    read = partial(os.pread, file.fileno()) if hasattr(os, "pread") else partial(_read_at, file)
     for chunk in chunks:
         Pages(chunk, metadata, read, name).check()
