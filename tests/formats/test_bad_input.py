@@ -185,20 +185,19 @@ def test_lengths_differ(tmp_path):
         run(tmp_path / "a.npz")
 
 
-def test_keys_that_do_not_match(tmp_path):
-    (tmp_path / "p.csv").write_text("id,score\na,0.5\nb,0.5\n")
-    (tmp_path / "y.csv").write_text("id,label\na,1\nc,0\n")
-    with pytest.raises(DataError, match="'id', row 2: the key 'b' has no label"):
-        run(tmp_path / "p.csv", "binary_crossentropy", labels=str(tmp_path / "y.csv"), on="id")
-    (tmp_path / "y.csv").write_text("id,label\na,1\nb,0\na,0\n")
-    with pytest.raises(DataError, match="'id', row 3: the key 'a' stands there more than once"):
-        run(tmp_path / "p.csv", "binary_crossentropy", labels=str(tmp_path / "y.csv"), on="id")
-    (tmp_path / "p.csv").write_text("id,score\n1,0.5\n2,0.5\n")
-    (tmp_path / "y.csv").write_text("id,label\n1,1\n3,0\n")
-    with pytest.raises(DataError, match="'id', row 2: the key 2 has no label"):
-        run(tmp_path / "p.csv", "binary_crossentropy", labels=str(tmp_path / "y.csv"), on="id")
-    (tmp_path / "y.csv").write_text("id,label\n1,1\n1,0\n")
-    with pytest.raises(DataError, match="'id', row 2: the key 1 stands there more than once"):
+@pytest.mark.parametrize(
+    ("predicted", "labelled", "said"),
+    [
+        (["a", "b"], ["a", "c"], "row 2: the key 'b' has no label"),
+        (["a", "b"], ["a", "b", "a"], "row 3: the key 'a' stands there more than once"),
+        ([1, 2], [1, 3], "row 2: the key 2 has no label"),
+        ([1, 2], [1, 1], "row 2: the key 1 stands there more than once"),
+    ],
+)
+def test_keys_that_do_not_match(tmp_path, predicted, labelled, said):
+    (tmp_path / "p.csv").write_text("id,score\n" + "".join(f"{key},0.5\n" for key in predicted))
+    (tmp_path / "y.csv").write_text("id,label\n" + "".join(f"{key},{number % 2}\n" for number, key in enumerate(labelled, start=1)))
+    with pytest.raises(DataError, match=f"'id', {said}"):
         run(tmp_path / "p.csv", "binary_crossentropy", labels=str(tmp_path / "y.csv"), on="id")
 
 

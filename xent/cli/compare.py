@@ -212,16 +212,14 @@ def render(found: Comparison, form: str, *, to_terminal: bool = False) -> str:
 
     from xent.cli.gate_table import gate_parts
     from xent.cli.result_table import printed
-    from xent.core.differences import heaviest_first
-    from xent.io.comparison_text import ROWS, carried_rows, cells, header, sentences
+    from xent.io.comparison_text import ROWS, carried_rows, header, lines, sentences
     from xent.io.escaping import printable
 
     styles = {"better": "green", "worse": "red", "undecided": "yellow"}
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in header(found):
         table.add_column(column, justify="right" if column in _NUMBERS else "left", no_wrap=True)
-    for one in (*found.differences, *heaviest_first(found.slices)):
-        *values, last = cells(found, one)
+    for *values, last in lines(found):
         table.add_row(*(Text(printable(value)) for value in values), Text(last, style=styles.get(last, "")))
     notes = [Text(printable(note), style="dim") for note in sentences(found)]
     carried: list[Table | Text | str] = []

@@ -99,8 +99,8 @@ def to_csv(comparison: Comparison) -> str:
 
 def to_markdown(comparison: Comparison) -> str:
     """The verdict of gates, and a table with one line for each metric, candidate and slice, for pull requests and notes."""
-    differences = (*comparison.differences, *heaviest_first(comparison.slices))
-    table = _table(header(comparison), [_cells(comparison, one) for one in differences])
+    named = 1 + (len(comparison.candidates) > 1) + bool(comparison.slices)
+    table = _table(header(comparison), ([*map(escaped, line[:named]), *line[named:]] for line in lines(comparison)))
     gates = "".join(
         f"- {escaped(gate['gate'])} [{escaped(slice_text(gate))}]: {outcome_word(gate)}, {escaped(gate['reason'])}\n"
         for gate in comparison.gates
@@ -127,20 +127,15 @@ def header(comparison: Comparison) -> list[str]:
     return ["metric", *which, *where, "base", "candidate", "difference", *adds, level, "p", "finding"]
 
 
-def cells(comparison: Comparison, one: Difference) -> list[str]:
-    """The values of a line of it, of which the first ones may hold names from files."""
-    which = [str(one.candidate + 1)] if len(comparison.candidates) > 1 else []
-    where = ["all" if one.slice is None else slice_name(one.slice)] if comparison.slices else []
-    name = MetricNames(comparison.differences)(one)
-    base, value, difference, interval, p_value = _numbers(one)
-    adds = [shown(one.contribution, sign=True)] if comparison.slices else []
-    return [name, *which, *where, base, value, difference, *adds, interval, p_value, one.finding]
-
-
-def _cells(comparison: Comparison, one: Difference) -> list[str]:
-    names = 1 + (len(comparison.candidates) > 1) + bool(comparison.slices)
-    line = cells(comparison, one)
-    return [*map(escaped, line[:names]), *line[names:]]
+def lines(comparison: Comparison) -> Iterator[list[str]]:
+    """The values of its lines, the slices that carry most of a change first; of each, the first ones may hold names from files."""
+    names = MetricNames(comparison.differences)
+    for one in (*comparison.differences, *heaviest_first(comparison.slices)):
+        which = [str(one.candidate + 1)] if len(comparison.candidates) > 1 else []
+        where = ["all" if one.slice is None else slice_name(one.slice)] if comparison.slices else []
+        base, value, difference, interval, p_value = _numbers(one)
+        adds = [shown(one.contribution, sign=True)] if comparison.slices else []
+        yield [names(one), *which, *where, base, value, difference, *adds, interval, p_value, one.finding]
 
 
 def _numbers(one: Difference) -> list[str]:

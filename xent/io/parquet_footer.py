@@ -1,8 +1,8 @@
 """Where the columns of a Parquet file lie, and between which bounds their values are: read from its footer without Arrow.
 
 Arrow ends the process where what it is asked about a column does not hold together: a bound that is shorter than its type, say, or a
-column that is encrypted. So it is not asked. A footer that is damaged, or written in a way that no writer is known for, tells nothing: all
-rows are read.
+column that is encrypted. So it is not asked. A footer that is damaged, or written in a way that no writer is known for, tells nothing: no
+row group is left out by its bounds, and what reads the columns refuses the file.
 """
 
 from __future__ import annotations

@@ -134,8 +134,9 @@ def _pick(name: str, names: Sequence[str], wanted: str, flag: str) -> tuple[str,
 def require_columns(table: Table, columns: Sequence[str], first: Table, where: AllOf | None) -> None:
     """Raises `DataError` where a table lacks one of the columns, which may be those of the `first` table or of a condition."""
     names = [field.name for field in table.fields]
+    known = set(names)
     for column in columns:
-        if column not in names:
+        if column not in known:
             flag = "" if where is None else where.flag_of(column)
             elsewhere = f", which {first.name} has" if column in [field.name for field in first.fields] else ""
             hint = _hint(column, names)

@@ -68,13 +68,13 @@ def tally_of(
     _keep_freed_memory()
     new = partial(kind, metrics, nan=nan, classes=dataset.classes, from_logits=from_logits)
     try:
-        found = by_processes(dataset, new, progress) if parts is None else None
-        return by_threads(dataset, new, progress, parts, watch) if found is None else found
+        found = _by_processes(dataset, new, progress) if parts is None else None
+        return _by_threads(dataset, new, progress, parts, watch) if found is None else found
     except DomainError as error:
         raise dataset.located(error) from error
 
 
-def by_threads(
+def _by_threads(
     dataset: Dataset | RowPairs,
     new: Callable[[], _Tally],
     progress: Callable[[int], None] | None,
@@ -102,7 +102,7 @@ def by_threads(
     return total()
 
 
-def by_processes(dataset: Dataset | RowPairs, new: Callable[[], _Tally], progress: Callable[[int], None] | None) -> _Tally | None:
+def _by_processes(dataset: Dataset | RowPairs, new: Callable[[], _Tally], progress: Callable[[int], None] | None) -> _Tally | None:
     """The same tally of all rows; None where threads should make it."""
     parts, most = dataset.divided() if may_fork() else ([], 1)
     processes = takers(parts, most)
