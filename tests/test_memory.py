@@ -48,9 +48,12 @@ def peak(*command):
 def peak_of_eval(source, *options):
     metrics = ("binary_crossentropy", "brier_score", "auc", "binary_accuracy")
     words = [word for name in metrics for word in ("--metric", name)]
-    command = (sys.executable, "-m", "xent", "eval", str(source), "--weight", "weight", *words, "--quiet", "--threads", "2", *options)
-    # How two threads happen to meet moves a peak by a few MB; the lowest of some runs is what the work itself takes.
-    return min(peak(*command) for _ in range(3))
+    return peak_of_xent("eval", source, "--weight", "weight", *words, "--quiet", "--threads", "2", *options)
+
+
+def peak_of_xent(*words):
+    # How two threads happen to meet moves a peak by some MB; the lowest of some runs is what the work itself takes.
+    return min(peak(sys.executable, "-m", "xent", *map(str, words)) for _ in range(3))
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +113,7 @@ def two_models(tmp_path_factory):
 
 def test_four_times_the_rows_paired_by_key(two_models):
     few, many = (
-        peak(sys.executable, "-m", "xent", "compare", *map(str, two_models(count)), "--on", "id", "-m", "bce", "-m", "accuracy")
-        for count in (1_000_000, 4_000_000)
+        peak_of_xent("compare", *two_models(count), "--on", "id", "-m", "bce", "-m", "accuracy") for count in (1_000_000, 4_000_000)
     )
     assert many < LIMIT
     assert many <= few * GROWTH

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xent.io.batch_parts import Batches, BatchPart
     from xent.io.dataset import Dataset
 
-PARTITION_BYTES = 16 << 20
+PARTITION_BYTES = 8 << 20
 """So many bytes are held in memory, more or less: of rows that wait to be written, and of a partition of both data sets that is joined."""
 
 _MOST_PARTITIONS = 1024
